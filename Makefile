@@ -1,0 +1,50 @@
+# The only commands anyone needs. `make help` lists them.
+APP := .venv/bin/python
+BOT := .venv-bot/bin/python
+export RASA_TELEMETRY_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build train serve test check eval bench lint format types screenshots clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.done .venv-bot/.done  ## both environments (first time: some minutes)
+
+.venv/.done: pyproject.toml tools/environments.py
+	@python3 tools/environments.py app
+
+.venv-bot/.done: pyproject.toml tools/environments.py
+	@python3 tools/environments.py bot
+
+build: setup  ## knowledge build and dialogue training, when their inputs have changed
+	@$(APP) -m tools.prepare
+
+serve: build  ## start everything; Ctrl-C stops it
+	@$(APP) -m tools.serve
+
+test: build  ## unit tests, and one shared start of the real processes
+	@$(APP) -m pytest -q tests --ignore=tests/browser --ignore=tests/bot
+	@$(BOT) -m pytest -q tests/bot
+
+check: .venv/.done  ## hold the content to every rule
+	@$(APP) -m knowledge check
+
+eval: build  ## measure understanding and safety on the running system
+	@$(APP) -m evals run
+
+bench: build  ## times and ratios against a stock Rasa bot
+	@$(APP) -m evals.bench
+
+lint: .venv/.done  ## ruff, formatting, imports between rooms
+	@.venv/bin/ruff check .
+	@.venv/bin/lint-imports
+
+types: .venv/.done  ## mypy
+	@.venv/bin/mypy
+
+format: .venv/.done  ## format the code
+	@.venv/bin/ruff check --fix -q . ; .venv/bin/ruff format -q .
+
+clean:  ## remove builds and run-time files; environments stay
+	rm -rf build var

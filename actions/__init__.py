@@ -1,0 +1,1 @@
+"""The Rasa action server: thin actions that ask `knowledge` and return a Decision."""

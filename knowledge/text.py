@@ -1,0 +1,122 @@
+"""Plain text helpers of retrieval: tokens, spelling repair, and the lexicon's names found in a message."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rapidfuzz.distance import OSA
+
+from knowledge.schema import Lexicon
+
+_WORD = re.compile(r"[a-z0-9áéíóúüñ'-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
+_PARTS = re.compile(r"(?:\?+\s*|[.!;]\s+|\n+|,?\s+(?:and|but|also|plus|y|pero|además)\s+(?=(?:how|what|is|are|does|do|can|will|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede)\b))", re.IGNORECASE)  # fmt: skip
+
+
+def clean(text: str) -> str:
+    """NFC, control and invisible characters removed, white space folded."""
+    text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
+    return re.sub(r"\s+", " ", _CONTROL.sub(" ", text)).strip()
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words; apostrophes and hyphens stay inside them."""
+    return [w.strip("'-") for w in _WORD.findall(text.lower().replace("’", "'")) if w.strip("'-")]
+
+
+def parts(text: str) -> list[str]:
+    """The questions of a multi-part message, three words at least each; the whole message when it is one."""
+    found = [p.strip() for p in _PARTS.split(text) if p and len(p.split()) >= 3]
+    return found if len(found) > 1 else [text]
+
+
+class Speller:
+    """Repairs words unknown to the base that lie one edit from a word it uses often.
+
+    A word that the encoder's own vocabulary holds whole is an ordinary English word and is left alone.
+
+    Args:
+        counts: Words of the content and how often each occurs.
+        known: Other words never to touch.
+    """
+
+    def __init__(self, counts: Mapping[str, int], known: Iterable[str] = ()):
+        self.known = set(known) | set(counts)
+        self._frequent: dict[int, list[tuple[str, int]]] = {}
+        for word, n in sorted(counts.items()):
+            if n >= 2 and len(word) >= 4 and word.isalpha():
+                self._frequent.setdefault(len(word), []).append((word, n))
+
+    def prepare(self, text: str) -> str:
+        """The text as it is searched and encoded: clean, spelling repaired."""
+        return self.repair(clean(text))
+
+    def repair(self, text: str) -> str:
+        """The text with unknown words replaced; the text itself when nothing is."""
+        changed = {w: fixed for w in words(text) if (fixed := self._word(w)) != w}
+        if not changed:
+            return text
+        pattern = re.compile(r"\b(" + "|".join(re.escape(w) for w in changed) + r")\b", re.IGNORECASE)
+        return pattern.sub(lambda m: changed.get(m.group(0).lower(), m.group(0)), text)
+
+    def _word(self, word: str) -> str:
+        if len(word) < 4 or not word.isalpha() or word in self.known:
+            return word
+        limit = 2 if len(word) >= 8 else 1
+        best: tuple[int, int, str] | None = None
+        for length in range(len(word) - limit, len(word) + limit + 1):
+            for candidate, n in self._frequent.get(length, ()):
+                distance = OSA.distance(word, candidate, score_cutoff=limit)
+                if distance <= limit and (best is None or (distance, -n) < best[:2]):
+                    best = (distance, -n, candidate)
+        return best[2] if best else word
+
+
+@dataclass(frozen=True)
+class Entities:
+    """What a message names, as lexicon ids."""
+
+    conditions: frozenset[str] = frozenset()
+    medicines: frozenset[str] = frozenset()
+    routes: frozenset[str] = frozenset()
+    aspects: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions or self.medicines or self.routes or self.aspects)
+
+
+@dataclass
+class Namer:
+    """Finds the lexicon's names in a text, the longest first, each stretch of text used once."""
+
+    lexicon: Lexicon
+    _names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for kind in ("conditions", "medicines", "routes", "aspects"):
+            for entry in getattr(self.lexicon, kind):
+                for name in [n for names in entry.names.values() for n in names]:
+                    self._names.setdefault(name, (kind, entry.id))
+        ordered = sorted(self._names, key=len, reverse=True)
+        self._pattern = re.compile(r"(?<![\w-])(" + "|".join(re.escape(n) for n in ordered) + r")(?![\w-])")
+
+    def find(self, text: str) -> Entities:
+        """The entities a text names."""
+        found: dict[str, set[str]] = {"conditions": set(), "medicines": set(), "routes": set(), "aspects": set()}
+        for match in self._pattern.finditer(text.lower().replace("’", "'")):
+            kind, entry = self._names[match.group(1)]
+            found[kind].add(entry)
+        return Entities(**{kind: frozenset(ids) for kind, ids in found.items()})
+
+
+def count_words(texts: Iterable[str]) -> Counter[str]:
+    """How often each word occurs."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(words(text))
+    return counts

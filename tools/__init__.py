@@ -1,0 +1,1 @@
+"""Setting up and running the project on one machine."""

@@ -1,0 +1,166 @@
+"""Start all processes under supervisor, wait until they are ready, print the address; Ctrl-C stops all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from knowledge.errors import BuildMissing
+from web.settings import Settings, SettingsError, settings
+from web.store import engine_for
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_WITHIN = 180
+
+
+def free(host: str, port: int) -> bool:
+    """Whether nothing listens on a port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def migrate(config: Settings) -> None:
+    """Bring the web server's tables up to date, and set Rasa's file to write-ahead logging."""
+    alembic = Config()
+    alembic.set_main_option("script_location", str(ROOT / "web" / "migrations"))
+    command.upgrade(alembic, "head")
+    if config.rasa_database.startswith("sqlite"):
+        with engine_for(config.rasa_database).connect() as db:
+            db.execute(sa.text("SELECT 1"))
+
+
+def endpoints(config: Settings) -> str:
+    """Rasa's endpoints file: tracker store, lock store and action server, from our settings."""
+    url = sa.engine.make_url(config.rasa_database)
+    lines = ["tracker_store:", "  type: SQL", f"  dialect: {url.get_backend_name()}"]
+    if url.get_backend_name() == "sqlite":
+        lines.append(f"  db: {url.database}")
+    else:
+        values = {"url": url.host, "port": url.port, "db": url.database, "username": url.username, "password": url.password}
+        lines += [f"  {k}: {v}" for k, v in values.items() if v is not None]
+    if config.redis_url:
+        redis = sa.engine.make_url(config.redis_url)
+        lines += ["lock_store:", "  type: redis", f"  url: {redis.host}", f"  port: {redis.port or 6379}", f"  db: {redis.database or 0}"]
+        if redis.password:
+            lines.append(f"  password: {redis.password}")
+    lines += ["action_endpoint:", f"  url: http://127.0.0.1:{config.actions_port}/webhook"]
+    return "\n".join(lines) + "\n"
+
+
+def supervisor_config(config: Settings, build: Path) -> str:
+    """The three processes. Each restarts when it dies; the others stay up."""
+    app, bot = ROOT / ".venv/bin/python", ROOT / ".venv-bot/bin/python"
+    run = config.var.resolve() / "run"
+    programs = {
+        "actions": f"{app} -m rasa_sdk --actions actions.actions --port {config.actions_port}",
+        "rasa": (
+            f"{bot} -m rasa run --model {build / 'rasa' / 'model.tar.gz'} --endpoints {run / 'endpoints.yml'} --interface 127.0.0.1 "
+            f"--port {config.rasa_port} --connector rest --response-timeout 10"
+        ),
+        "web": f"{app} -m gunicorn --config web/gunicorn.conf.py web.wsgi:app",
+    }
+    shared = {
+        "KETAMINE_GUIDE_BUILD": str(build),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+        "RASA_TELEMETRY_ENABLED": "false",
+        "SANIC_HOST": "127.0.0.1",
+        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL_LIBRARIES": "ERROR",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+    environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in shared.items())
+    logs = config.var.resolve() / "log"
+    text = (
+        f"[supervisord]\nnodaemon=true\nlogfile={logs / 'supervisor.log'}\npidfile={run / 'supervisor.pid'}\nloglevel=warn\nsilent=true\n"
+        f"[unix_http_server]\nfile={run / 'supervisor.sock'}\nchmod=0600\n"
+        "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+    )
+    for name, line in programs.items():
+        text += (
+            f"[program:{name}]\ncommand={line}\ndirectory={ROOT}\nenvironment={environment}\nautorestart=true\nstartretries=1000000\n"
+            f"startsecs=2\nstopasgroup=true\nkillasgroup=true\nstopwaitsecs=12\nredirect_stderr=true\nstdout_logfile={logs / (name + '.log')}\n"
+            "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=2\n"
+        )
+    return text
+
+
+def wait_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until /readyz says ready."""
+    deadline = time.monotonic() + READY_WITHIN
+    last = ""
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            state = httpx.get(f"{url}/readyz", timeout=2, trust_env=False).json()
+            if state["status"] == "ready":
+                return True
+            last = ", ".join(f"{n} {p['state']}" for n, p in state["parts"].items())
+        except (httpx.HTTPError, ValueError, KeyError):
+            pass
+        time.sleep(0.3)
+    print(f"error: not ready after {READY_WITHIN} s ({last or 'the web server does not answer'}); see the logs", file=sys.stderr)
+    return False
+
+
+def main() -> int:
+    """Entry point; returns the exit code."""
+    started = time.monotonic()
+    try:
+        config = settings()
+        build = config.build_folder().resolve()
+    except (SettingsError, BuildMissing) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if not (build / "rasa" / "model.tar.gz").is_file():
+        print(f"error: build {build.name} has no trained dialogue: run `make build`", file=sys.stderr)
+        return 1
+    for name, host, port in (("port", config.host, config.port), ("rasa_port", "127.0.0.1", config.rasa_port), ("actions_port", "127.0.0.1", config.actions_port)):
+        if not free(host, port):
+            print(f"error: port {port} is in use; set KETAMINE_GUIDE_{name.upper()} to another", file=sys.stderr)
+            return 1
+    run = config.var / "run"
+    for folder in (run, config.var / "log"):
+        folder.mkdir(parents=True, exist_ok=True)
+    config.var.chmod(0o700)
+    migrate(config)
+    (run / "endpoints.yml").write_text(endpoints(config), "utf-8")
+    (run / "endpoints.yml").chmod(0o600)
+    (run / "supervisor.conf").write_text(supervisor_config(config, build), "utf-8")
+    (config.var / "rasa.build").write_text(build.name, "utf-8")
+    process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", str(run / "supervisor.conf")], cwd=ROOT, start_new_session=True, env=os.environ)  # noqa: S603
+
+    def stop(*_: object) -> None:
+        process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host  # noqa: S104
+    url = f"http://{host}:{config.port}"
+    if not wait_ready(url, process):
+        process.terminate()
+        process.wait()
+        return 1
+    print(f"Ketamine Guide is ready after {time.monotonic() - started:.0f} s: {url}   (Ctrl-C stops it)", flush=True)
+    return process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

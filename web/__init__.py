@@ -1,0 +1,1 @@
+"""The web server: the only process that faces the internet. Screens, stores, asks the dialogue, answers."""

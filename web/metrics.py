@@ -1,0 +1,26 @@
+"""Prometheus metrics; counts and times only."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+
+
+class Metrics:
+    """The metrics of one worker."""
+
+    def __init__(self, build: str):
+        self.registry = CollectorRegistry()
+        names = dict(registry=self.registry)
+        self._replies = Counter("guide_replies", "Replies by channel and kind", ["channel", "kind"], **names)
+        self._urgent = Counter("guide_urgent", "Urgent replies by category", ["category"], **names)
+        self._errors = Counter("guide_stage_errors", "Errors by stage", ["stage"], **names)
+        self.latency = Histogram("guide_stage_seconds", "Seconds of each stage", ["stage"], **names)
+        Info("guide_build", "The knowledge build served", **names).info({"hash": build})
+
+    def count(self, what: str, **labels: str) -> None:
+        """Count a reply, an urgent reply or an error."""
+        {"reply": self._replies, "urgent": self._urgent, "error": self._errors}[what].labels(**labels).inc()
+
+    def error(self, stage: str) -> None:
+        """Count a stage error."""
+        self._errors.labels(stage=stage).inc()

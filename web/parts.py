@@ -1,0 +1,162 @@
+"""What the application answers with, put together from the settings."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import current_app
+
+from knowledge.answer import Answerer, Setting, Wording
+from knowledge.build import verify
+from knowledge.contacts import Contacts
+from knowledge.content import Content
+from knowledge.encoder import Encoder, EncoderError
+from knowledge.errors import BuildCorrupt
+from knowledge.safety.screen import Screen
+from knowledge.search import speller
+from web.dialogue import Dialogue
+from web.guide import Guide, TurnEncoder
+from web.metrics import Metrics
+from web.settings import Settings
+from web.store import Store, StoreError
+from web.urgent import Urgent
+
+SWEEP_EVERY = 30.0  # seconds
+log = structlog.get_logger()
+
+
+@dataclass
+class Parts:
+    """The parts of one worker."""
+
+    settings: Settings
+    guide: Guide
+    dialogue: Dialogue
+    metrics: Metrics
+    build: str
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Parts:
+        """Load everything from the build and the settings.
+
+        A broken encoder does not stop the web server: it then screens by rules alone, and says so in /readyz.
+
+        Raises:
+            BuildMissing: when there is no build.
+            BuildCorrupt: when its content was altered.
+        """
+        folder = settings.build_folder()
+        verify(folder, only=("content",))
+        content = Content.from_json((folder / "content.json").read_text("utf-8"))
+        encoder = _encoder(folder, content)
+        root = folder / "content"
+        weights = folder / "safety.npz"
+        screen = Screen.load(root, encoder, weights if encoder and _intact(folder, "safety.npz") else None)
+        contacts = Contacts.load(root / "crisis" / "contacts.yml")
+        answerer = Answerer(content, Wording(root), contacts, folder.name)
+        metrics = Metrics(folder.name)
+        dialogue = Dialogue(settings.rasa_url, settings.rasa_timeout, settings.threads // 2, metrics.error)
+        default = Setting(settings.language, settings.region, _clinic(settings))
+        store = Store(settings.web_database, settings.rasa_database, settings.expire_hours * 3600)
+        guide = Guide(
+            screen=screen,
+            urgent=Urgent.load(root, answerer),
+            answerer=answerer,
+            encoder=encoder,
+            store=store,
+            ask=dialogue.ask,
+            is_paused=lambda: settings.is_paused,
+            within_limits=lambda address, conversation: None,
+            default=default,
+            count=metrics.count,
+            debug=settings.debug_replies,
+        )
+        return cls(settings, guide, dialogue, metrics, folder.name)
+
+    def readiness(self) -> dict[str, Any]:
+        """State of each part: `ready`, `degraded` when something is missing, `down` when the database is gone."""
+        parts: dict[str, dict[str, Any]] = {
+            "screen": {"state": "rules and classifier" if self.guide.screen.classifier else "rules only", "build": self.build},
+            "encoder": {"state": "up" if self.guide.encoder else "missing", "build": self.build},
+            "dialogue": {"state": "up" if self.dialogue.alive() else "down", "build": _rasa_build(self.settings)},
+        }
+        try:
+            self.guide.store.ping()
+            parts["database"] = {"state": "up", "build": None}
+        except StoreError:
+            parts["database"] = {"state": "down", "build": None}
+        parts["paused"] = {"state": "yes" if self.settings.is_paused else "no", "build": None}
+        same = len({p["build"] for p in parts.values() if p["build"]}) == 1
+        good = parts["encoder"]["state"] == "up" and parts["dialogue"]["state"] == "up" and self.guide.screen.classifier is not None
+        status = "down" if parts["database"]["state"] == "down" else "ready" if good and same else "degraded"
+        return {"status": status, "build": self.build, "parts": parts}
+
+    def sweep_forever(self) -> threading.Thread:
+        """Delete what has expired, every half minute, in a thread of its own."""
+        stop = threading.Event()
+
+        def run() -> None:
+            while not stop.wait(SWEEP_EVERY):
+                try:
+                    self.guide.store.sweep()
+                except StoreError as error:
+                    log.error("sweep.failed", error=type(error).__name__)
+
+        thread = threading.Thread(target=run, name="sweep", daemon=True)
+        thread.start()
+        return thread
+
+
+def current_parts() -> Parts:
+    """The parts of the application that handles this request."""
+    parts: Parts = current_app.extensions["guide"]
+    return parts
+
+
+def _rasa_build(settings: Settings) -> str | None:
+    """The build that Rasa said it runs, from the file its process writes at start."""
+    try:
+        return (settings.var / "rasa.build").read_text("utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _intact(folder: Path, name: str) -> bool:
+    try:
+        verify(folder, only=(name,))
+    except BuildCorrupt as error:
+        log.error("build.corrupt", part=name, error=type(error).__name__)
+        return False
+    return True
+
+
+def _encoder(folder: Path, content: Content) -> TurnEncoder | None:
+    if not _intact(folder, "encoder/"):
+        return None
+    try:
+        return TurnEncoder(Encoder.load(folder / "encoder"), speller(content, folder))
+    except (EncoderError, OSError, ValueError) as error:
+        log.error("encoder.missing", error=type(error).__name__)
+        return None
+
+
+def _clinic(settings: Settings) -> dict[str, Any] | None:
+    if not settings.clinic_phone:
+        return None
+    name = settings.clinic_name or "Your clinic"
+    digits = "".join(c for c in settings.clinic_phone if c.isdigit())
+    way = {
+        "kind": "call",
+        "dial": digits,
+        "e164": f"+{digits}" if settings.clinic_phone.startswith("+") else None,
+        "say": f"Call {settings.clinic_phone}",
+        "body": None,
+        "url": None,
+    }
+    return {"name": name, "for": ["postinfusion_emergency"], "ways": [way], "hours": settings.clinic_hours, "region": settings.region}
+
+

@@ -1,0 +1,342 @@
+"""Conversations, messages and feedback in the web server's own tables, and deletion from Rasa's.
+
+The conversation id is the only key to a conversation; tables hold its hash. A row of `messages` is one turn: what the
+patient wrote and the reply. Rows are numbered on arrival, and a turn starts when the conversation has no earlier open one,
+so that messages are answered in order of arrival by any number of workers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+metadata = sa.MetaData()
+conversations = sa.Table(
+    "conversations",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("sender", sa.String(40), nullable=False, unique=True),
+    sa.Column("language", sa.String(2), nullable=False),
+    sa.Column("region", sa.String(2), nullable=False),
+    sa.Column("channel", sa.String(20), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False, index=True),
+    sa.Column("watch", sa.Text),
+)
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("conversation", sa.String(64), sa.ForeignKey("conversations.key", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("message_id", sa.String(64)),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("answered_at", sa.Float),
+    sa.Column("text", sa.Text),
+    sa.Column("reply", sa.Text),
+    sa.Column("reply_id", sa.String(40), index=True),
+    sa.UniqueConstraint("conversation", "message_id"),
+    sqlite_autoincrement=True,
+)
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("conversation", sa.String(64), index=True),
+    sa.Column("reply_id", sa.String(40), nullable=False),
+    sa.Column("statement_id", sa.String(80)),
+    sa.Column("helpful", sa.Boolean, nullable=False),
+    sa.Column("problem", sa.String(20)),
+    sa.Column("build", sa.String(12), nullable=False),
+)
+# Rasa's tracker store (rasa.core.tracker_store.SQLTrackerStore) keeps one row an event
+_rasa = sa.MetaData()
+rasa_events = sa.Table("events", _rasa, sa.Column("id", sa.Integer, primary_key=True), sa.Column("sender_id", sa.String), sa.Column("timestamp", sa.Float))
+
+OPEN_FOR = 10.0  # seconds after which a turn without a reply no longer holds up the next
+POLL = 0.02
+StoreError = SQLAlchemyError
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A live conversation."""
+
+    key: str
+    sender: str
+    language: str
+    region: str
+    channel: str
+    watch: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a conversation; `reply` is there when it was answered before (a message id sent again)."""
+
+    number: int
+    reply: dict[str, Any] | None
+
+
+def key_of(conversation_id: str) -> str:
+    """What the tables hold instead of the id."""
+    return hashlib.sha256(conversation_id.encode("utf-8", "replace")).hexdigest()
+
+
+def engine_for(url: str) -> sa.Engine:
+    """An engine whose SQLite files survive a crash (WAL, full sync) and forget what is deleted (secure_delete)."""
+    engine = sa.create_engine(url, pool_pre_ping=True, **({} if url.startswith("sqlite") else {"pool_size": 10, "max_overflow": 20}))
+    if url.startswith("sqlite"):
+
+        @sa.event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _: Any) -> None:
+            cursor = connection.cursor()
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=2000"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+    return engine
+
+
+class Store:
+    """Reads and writes conversations.
+
+    Args:
+        url: SQLAlchemy URL of the web server's tables.
+        rasa_url: SQLAlchemy URL of Rasa's tracker store.
+        expire_after: Seconds after its last message at which a conversation goes.
+    """
+
+    def __init__(self, url: str, rasa_url: str, expire_after: float):
+        self.engine = engine_for(url)
+        self.rasa = self.engine if rasa_url == url else engine_for(rasa_url)
+        self.expire_after = expire_after
+        self._purge_again: list[tuple[float, str]] = []
+        self._lock = threading.Lock()
+
+    # -- conversations -----------------------------------------------------------------------------------------------
+
+    def create(self, language: str, region: str, channel: str, reply: dict[str, Any]) -> str:
+        """A new conversation with its first reply; returns its id (192 bits of randomness)."""
+        conversation_id = secrets.token_urlsafe(24)
+        now = time.time()
+        with self.engine.begin() as db:
+            db.execute(
+                conversations.insert().values(
+                    key=key_of(conversation_id), sender=f"c_{secrets.token_hex(16)}", language=language, region=region,
+                    channel=channel, created_at=now, expires_at=now + self.expire_after, watch=None,
+                )
+            )  # fmt: skip
+            db.execute(
+                messages.insert().values(
+                    conversation=key_of(conversation_id), at=now, answered_at=now, reply=json.dumps(reply), reply_id=reply["reply_id"]
+                )
+            )
+        return conversation_id
+
+    def get(self, conversation_id: str) -> Conversation | None:
+        """A conversation that exists and has not expired, or None."""
+        with self.engine.connect() as db:
+            row = db.execute(sa.select(conversations).where(conversations.c.key == key_of(conversation_id))).one_or_none()
+        if row is None:
+            return None
+        if row.expires_at <= time.time():
+            self._delete_key(row.key, row.sender)
+            return None
+        watch = json.loads(row.watch) if row.watch else None
+        return Conversation(row.key, row.sender, row.language, row.region, row.channel, watch)
+
+    def transcript(self, conversation: Conversation) -> list[dict[str, Any]]:
+        """The contract's messages, oldest first."""
+        with self.engine.connect() as db:
+            rows = db.execute(sa.select(messages).where(messages.c.conversation == conversation.key).order_by(messages.c.number)).all()
+        entries: list[dict[str, Any]] = []
+        for row in rows:
+            if row.text is not None:
+                entries.append({"role": "patient", "at": rfc3339(row.at), "text": row.text, "reply": None})
+            if row.reply is not None:
+                reply = json.loads(row.reply)
+                entries.append({"role": "guide", "at": rfc3339(row.answered_at), "text": reply["text"], "reply": reply})
+        return entries
+
+    def recent(self, conversation: Conversation, seconds: float, limit: int) -> list[str]:
+        """The newest patient messages of the last `seconds`, oldest first."""
+        with self.engine.connect() as db:
+            rows = db.execute(
+                sa.select(messages.c.text)
+                .where(messages.c.conversation == conversation.key, messages.c.text.is_not(None), messages.c.at > time.time() - seconds)
+                .order_by(messages.c.number.desc())
+                .limit(limit)
+            ).all()
+        return [row.text for row in reversed(rows)]
+
+    def delete(self, conversation_id: str) -> None:
+        """Delete a conversation from every store; nothing happens when there is none."""
+        key = key_of(conversation_id)
+        with self.engine.connect() as db:
+            sender = db.execute(sa.select(conversations.c.sender).where(conversations.c.key == key)).scalar_one_or_none()
+        if sender is not None:
+            self._delete_key(key, sender)
+
+    def _delete_key(self, key: str, sender: str) -> None:
+        with self.engine.begin() as db:
+            db.execute(messages.delete().where(messages.c.conversation == key))
+            db.execute(feedback.update().where(feedback.c.conversation == key).values(conversation=None))
+            db.execute(conversations.delete().where(conversations.c.key == key))
+        self._forget(self.engine)
+        self.purge_sender(sender)
+        with self._lock:
+            # a turn in flight may still write its events: look again when it must have ended
+            self._purge_again.append((time.time() + OPEN_FOR, sender))
+
+    def purge_sender(self, sender: str) -> None:
+        """Remove a conversation's events from Rasa's tracker store."""
+        if not sa.inspect(self.rasa).has_table("events"):
+            return
+        with self.rasa.begin() as db:
+            db.execute(rasa_events.delete().where(rasa_events.c.sender_id == sender))
+        self._forget(self.rasa)
+
+    @staticmethod
+    def _forget(engine: sa.Engine) -> None:
+        """Move deleted bytes out of the write-ahead log; a busy reader only puts it off to the next sweep."""
+        if engine.dialect.name == "sqlite":
+            with engine.connect() as db:
+                db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def sweep(self) -> int:
+        """Delete what has expired, in both stores, and events of conversations that are gone; returns how many."""
+        now = time.time()
+        with self.engine.connect() as db:
+            expired = db.execute(sa.select(conversations.c.key, conversations.c.sender).where(conversations.c.expires_at <= now)).all()
+        for row in expired:
+            self._delete_key(row.key, row.sender)
+        with self._lock:
+            due = [s for at, s in self._purge_again if at <= now]
+            self._purge_again = [(at, s) for at, s in self._purge_again if at > now]
+        for sender in due:
+            self.purge_sender(sender)
+        self._purge_orphans(now)
+        self._forget(self.engine)
+        return len(expired)
+
+    def _purge_orphans(self, now: float) -> None:
+        """Events whose conversation is gone, whatever process deleted it."""
+        if not sa.inspect(self.rasa).has_table("events"):
+            return
+        with self.rasa.connect() as db:
+            query = sa.select(rasa_events.c.sender_id).group_by(rasa_events.c.sender_id).having(sa.func.max(rasa_events.c.timestamp) < now - OPEN_FOR)
+            senders = {row.sender_id for row in db.execute(query)}
+        if not senders:
+            return
+        with self.engine.connect() as db:
+            alive = {row.sender for row in db.execute(sa.select(conversations.c.sender))}
+        for sender in senders - alive:
+            self.purge_sender(sender)
+
+    # -- turns -------------------------------------------------------------------------------------------------------
+
+    def arrive(self, conversation: Conversation, text: str, message_id: str | None) -> Turn:
+        """Number a message on arrival. A message id seen before gives its turn again."""
+        try:
+            with self.engine.begin() as db:
+                values = {"conversation": conversation.key, "message_id": message_id, "at": time.time(), "text": text}
+                number = db.execute(messages.insert().values(**values)).inserted_primary_key[0]
+                return Turn(number, None)
+        except IntegrityError:
+            if message_id is None:
+                raise
+        return self._again(conversation, message_id)
+
+    def _again(self, conversation: Conversation, message_id: str) -> Turn:
+        """The turn of a message id sent before, waiting for its reply while that is being made."""
+        query = sa.select(messages.c.number, messages.c.reply).where(messages.c.conversation == conversation.key, messages.c.message_id == message_id)
+        deadline = time.monotonic() + OPEN_FOR
+        while True:
+            with self.engine.connect() as db:
+                row = db.execute(query).one_or_none()
+            if row is None:
+                raise ConversationGone
+            if row.reply is not None:
+                return Turn(row.number, json.loads(row.reply))
+            if time.monotonic() > deadline:
+                return Turn(row.number, None)
+            time.sleep(POLL)
+
+    @contextmanager
+    def in_order(self, conversation: Conversation, turn: Turn) -> Iterator[None]:
+        """Wait until every earlier message of the conversation has its reply (or has waited too long)."""
+        earlier = sa.select(sa.func.count()).where(
+            messages.c.conversation == conversation.key, messages.c.number < turn.number,
+            messages.c.reply.is_(None), messages.c.at > time.time() - OPEN_FOR,
+        )  # fmt: skip
+        deadline = time.monotonic() + OPEN_FOR
+        while time.monotonic() < deadline:
+            with self.engine.connect() as db:
+                if not db.execute(earlier).scalar_one():
+                    break
+            time.sleep(POLL)
+        yield
+
+    def answer(self, conversation: Conversation, turn: Turn, reply: dict[str, Any], watch: dict[str, Any] | None) -> bool:
+        """Store a reply; False when the conversation was deleted meanwhile, and then nothing of it is left."""
+        now = time.time()
+        with self.engine.begin() as db:
+            alive = db.execute(
+                conversations.update()
+                .where(conversations.c.key == conversation.key)
+                .values(expires_at=now + self.expire_after, watch=json.dumps(watch) if watch else None)
+            ).rowcount
+            if alive:
+                db.execute(
+                    messages.update()
+                    .where(messages.c.number == turn.number)
+                    .values(reply=json.dumps(reply), reply_id=reply["reply_id"], answered_at=now)
+                )
+        if not alive:
+            self.purge_sender(conversation.sender)
+        return bool(alive)
+
+    def give_up(self, turn: Turn) -> None:
+        """Take back a message that could not be answered, so that it can be sent again."""
+        with self.engine.begin() as db:
+            db.execute(messages.delete().where(messages.c.number == turn.number, messages.c.reply.is_(None)))
+
+    # -- feedback ----------------------------------------------------------------------------------------------------
+
+    def reply_of(self, conversation: Conversation, reply_id: str) -> dict[str, Any] | None:
+        """A reply of this conversation, or None."""
+        with self.engine.connect() as db:
+            query = sa.select(messages.c.reply).where(messages.c.conversation == conversation.key, messages.c.reply_id == reply_id)
+            row = db.execute(query).first()
+        return json.loads(row.reply) if row else None
+
+    def add_feedback(self, conversation: Conversation, values: dict[str, Any]) -> None:
+        """Keep feedback without any text."""
+        with self.engine.begin() as db:
+            db.execute(feedback.insert().values(at=time.time(), conversation=conversation.key, **values))
+
+    def ping(self) -> None:
+        """Raise StoreError when the database cannot be read."""
+        with self.engine.connect() as db:
+            db.execute(sa.select(sa.func.count()).select_from(conversations))
+
+
+class ConversationGone(Exception):
+    """Raised when a conversation was deleted while its message waited."""
+
+
+def rfc3339(at: float) -> str:
+    """UTC time stamp."""
+    return dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,13 @@
+"""Entry point of gunicorn: `gunicorn --config web/gunicorn.conf.py web.wsgi:app`."""
+
+from __future__ import annotations
+
+from web.app import create_app
+from web.logs import configure
+from web.parts import Parts
+from web.settings import settings
+
+configure(settings().log_level)
+_parts = Parts.from_settings(settings())
+_parts.sweep_forever()
+app = create_app(settings(), _parts)
