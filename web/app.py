@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from web import problems
 from web.api import MAX_BODY, api
+from web.channels.views import register as register_channels
 from web.errors import Refusal
 from web.pages import pages
 from web.parts import Parts, current_parts
@@ -44,6 +45,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     parts.guide.within_limits = _limits(limiter, settings)
     app.register_blueprint(api)
     app.register_blueprint(pages)
+    register_channels(app, settings, parts.guide)
     app.before_request(_begin)
     app.after_request(_headers(settings))
     app.register_error_handler(Exception, _on_error)

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from knowledge.schema import Language, Region
+from web.channels.settings import ChannelSettings
 
 
 class SettingsError(Exception):
     """Raised when a setting is wrong; its text is one line for the person who set it."""
 
 
-class Settings(BaseSettings):
+class Settings(ChannelSettings):
     """All settings. Times are in seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(env_prefix="KETAMINE_GUIDE_", env_file=".env", extra="ignore", frozen=True)

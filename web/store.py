@@ -127,9 +127,15 @@ class Store:
 
     # -- conversations -----------------------------------------------------------------------------------------------
 
-    def create(self, language: str, region: str, channel: str, reply: dict[str, Any]) -> str:
-        """A new conversation with its first reply; returns its id (192 bits of randomness)."""
-        conversation_id = secrets.token_urlsafe(24)
+    def create(self, language: str, region: str, channel: str, reply: dict[str, Any] | None, conversation_id: str | None = None) -> str:
+        """A new conversation with its first reply; returns its id (192 bits of randomness, unless one is given).
+
+        A messaging channel gives the id, derived from a keyed hash of the user, and shows no first reply.
+
+        Raises:
+            StoreError: also when the given id exists.
+        """
+        conversation_id = conversation_id or secrets.token_urlsafe(24)
         now = time.time()
         with self.engine.begin() as db:
             db.execute(
@@ -138,11 +144,9 @@ class Store:
                     channel=channel, created_at=now, expires_at=now + self.expire_after, watch=None,
                 )
             )  # fmt: skip
-            db.execute(
-                messages.insert().values(
-                    conversation=key_of(conversation_id), at=now, answered_at=now, reply=json.dumps(reply), reply_id=reply["reply_id"]
-                )
-            )
+            if reply is not None:
+                values = {"conversation": key_of(conversation_id), "at": now, "answered_at": now}
+                db.execute(messages.insert().values(**values, reply=json.dumps(reply), reply_id=reply["reply_id"]))
         return conversation_id
 
     def get(self, conversation_id: str) -> Conversation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,16 @@ class Urgent:
         told = Setting(language, setting.region, setting.clinic_contact)
         reply = self._answerer.blank("urgent", told)
         reply["urgent"] = {"category": category}
-        reply["contacts"] = self._contacts(category, told, finding)
+        danger, minor = bool(state.get("danger_signs", finding.danger_signs)), bool(state.get("minor", finding.minor))
+        reply["contacts"] = self._contacts(category, told, danger, minor)
         lines = [
             self._say.kiosk(language) if channel == "kiosk" else "",
             self._say.repeat(category, language, watched.variant)
             if watched.short
             else self._say.lead(category, language, subject, watched.variant),
-            self._say.minor(language) if finding.minor else "",
+            self._say.minor(language) if minor else "",
             "" if watched.short else self._say.closing(language, setting.region),
-            self._other_language(category, language, setting.region, finding),
+            self._other_language(category, language, setting.region, danger),
         ]
         reply["lead"] = " ".join(line for line in lines if line)
         return self._answerer.finish(reply)
@@ -96,21 +98,20 @@ class Urgent:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _contacts(self, category: str, setting: Setting, finding: Finding) -> list[dict[str, Any]]:
-        contacts = self._answerer.contacts.for_category(
-            category, setting.region, setting.language, finding.danger_signs, minor=finding.minor
-        )
+    def _contacts(self, category: str, setting: Setting, danger: bool, minor: bool) -> list[dict[str, Any]]:
+        now = dt.datetime.now(dt.UTC)
+        contacts = self._answerer.contacts.for_category(category, setting.region, setting.language, danger, minor=minor, at=now)
         if category == "postinfusion_emergency" and setting.clinic_contact:
             contacts = [contacts[0], setting.clinic_contact, *contacts[1:]]
         return contacts
 
-    def _other_language(self, category: str, language: str, region: str, finding: Finding) -> str:
+    def _other_language(self, category: str, language: str, region: str, danger: bool) -> str:
         other = "en" if language == "es" else "es"
-        contacts = self._answerer.contacts.for_category(category, region, other, finding.danger_signs)
+        contacts = self._answerer.contacts.for_category(category, region, other, danger)
         return self._say.second_language_line(other, contacts)
 
     def _still(self, reply: Reply, state: dict[str, Any], setting: Setting) -> None:
         """The notice `still_in_danger`, with the contacts of the danger told before."""
-        contacts = self._answerer.contacts.for_category(state.get("category", "medical_emergency"), setting.region, setting.language)
+        contacts = self._contacts(state.get("category", "medical_emergency"), setting, bool(state.get("danger_signs")), bool(state.get("minor")))
         reply["contacts"] = contacts
         reply["notices"] = [self._answerer.notice("still_in_danger", setting.language, contacts), *reply["notices"]]

@@ -45,6 +45,7 @@ LANGUAGES: tuple[Language, ...] = ("en", "es")
 CATEGORIES = (
     "crisis_suicide", "medical_emergency", "overdose", "postinfusion_emergency", "abuse_danger", "child_exposure",
 )  # fmt: skip
+Reason = Literal["dose", "supply", "misuse", "eligibility", "diagnosis", "medicine_change", "other_personal"]
 Subject = Literal["self", "other", "child", "anyone"]
 
 # What `when` adds to a rule's own excludes: a danger that must be there now is not one that is long past or imagined.
@@ -71,6 +72,7 @@ class Rule(_Strict):
         not_: phrases of this rule alone that, overlapping a hit, undo it.
         danger_sign: the hit is itself a sign that somebody's life is in danger (breathing, waking …).
         topics: for `soon` rules, the contract topics whose statements belong to it.
+        reason: for decline rules, the contract's reason.
         why: why the rule is there.
         reviewed: who reviewed it and when; null until a clinician has.
     """
@@ -88,6 +90,7 @@ class Rule(_Strict):
     not_: tuple[str, ...] = Field(default=(), alias="not")
     danger_sign: bool = False
     topics: tuple[str, ...] = ()
+    reason: Reason | None = None
     why: str = Field(min_length=8)
     reviewed: str | None
 

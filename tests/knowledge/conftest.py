@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from knowledge.schema import TOPICS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BROKEN = Path(__file__).parent / "broken"
+UNTOUCHED = ("crisis", "safety", "dialogue")
 GRADED_TEXTS = {
     "high": "Ketamine lowers pain for a day.",
     "moderate": "Ketamine probably lowers pain for a day.",
@@ -174,7 +176,7 @@ class Folder:
         here = next((i for i, line in enumerate(body_lines, 1) if line.endswith("# HERE")), None)
         found = []
         for value in broken.all("expect"):
-            file, line, part, message, mend = (filled(v.strip()) for v in value.split(" | "))
+            file, line, part, message, mend = (filled(v) for v in value.split(" | "))
             if line == "HERE":
                 assert here is not None, f"{broken.name}: no line ends in # HERE"
             number = offset + (here or 0) if line == "HERE" else int(line)
@@ -239,7 +241,7 @@ def _letters(number: int) -> str:
 def _base(root: Path, now: dt.date) -> Folder:
     """Write the smallest content that keeps every rule: every topic with its bottom line, one statement a level."""
     folder = Folder(root, now)
-    for name in ("wording", "crisis", "safety", "dialogue"):
+    for name in ("wording", *UNTOUCHED):
         shutil.copytree(CONTENT / name, root / name)
     source = {
         "title": "A small trial", "authors": "A. Author", "publisher": "A Journal", "year": 2019, "kind": "rct",
@@ -252,7 +254,8 @@ def _base(root: Path, now: dt.date) -> Folder:
         "certainty": "not_graded", "sources": ["base-source"],
     }  # fmt: skip
     graded = [
-        {"id": f"fact-{level.replace('_', '-')}", **fact, "certainty": level, "certainty_by": "base rater"} for level in GRADED_TEXTS
+        {"id": f"fact-{level.replace('_', '-')}", **fact, "certainty": level, "certainty_by": "base rater"}
+        for level in GRADED_TEXTS
     ]
     facts = [
         {"id": "base-fact", **fact},
@@ -278,15 +281,29 @@ def _base(root: Path, now: dt.date) -> Folder:
                 for level, words in GRADED_TEXTS.items()
             ]  # fmt: skip
             two = [{"id": source, "locator": "Results"} for source in ("base-source", "other-source")]
-            entries.append(folder.statement("base-numbers", "In New York, 1 trial had 60 people.", regions=["US"], facts=["us-fact"]))
-            entries.append(folder.statement("base-two", "One trial ran for 12 weeks.", facts=["base-fact", "other-fact"], sources=two))
+            entries.append(
+                folder.statement(
+                    "base-numbers", "In New York, 1 trial had 60 people.", regions=["US"], facts=["us-fact"]
+                )
+            )
+            entries.append(
+                folder.statement(
+                    "base-two", "One trial ran for 12 weeks.", facts=["base-fact", "other-fact"], sources=two
+                )
+            )
         folder.add(*entries, topic=topic, file=f"statements/{topic}.yml")
     folder.write("topics.yml", topics)
     names = {"conditions": "crps", "medicines": "ketamine", "routes": "drip", "aspects": "benefit"}
-    folder.write("lexicon.yml", {kind: [{"id": name, "names": {"en": [name, f"the {name}"]}}] for kind, name in names.items()})
+    folder.write(
+        "lexicon.yml", {kind: [{"id": name, "names": {"en": [name, f"the {name}"]}}] for kind, name in names.items()}
+    )
     folder.write("terms.yml", [{"term": {"en": "ketamine"}, "plain": {"en": "A medicine.", "es": "Una medicina."}}])
     sides = [
-        {"claim": {"en": f"The {name} review saw {what}."}, "facts": [fact], "sources": [{"id": "base-source", "locator": "Results"}]}
+        {
+            "claim": {"en": f"The {name} review saw {what}."},
+            "facts": [fact],
+            "sources": [{"id": "base-source", "locator": "Results"}],
+        }
         for name, what, fact in (("first", "a gain", "base-fact"), ("second", "no gain", "seed-fact"))
     ]
     base_disagreement = {
@@ -310,7 +327,10 @@ def make_folder(base_folder: Folder, tmp_path: Path) -> Callable[..., Folder]:
     """A factory of valid content folders."""
 
     def make(name: str = "content") -> Folder:
-        return Folder(Path(shutil.copytree(base_folder.root, tmp_path / name)), base_folder.now)
+        root = Path(shutil.copytree(base_folder.root, tmp_path / name, ignore=shutil.ignore_patterns(*UNTOUCHED)))
+        for untouched in UNTOUCHED:
+            (root / untouched).symlink_to(base_folder.root / untouched)
+        return Folder(root, base_folder.now)
 
     return make
 
@@ -331,6 +351,19 @@ def twins() -> Callable[[float], Embed]:
 def broken() -> Callable[[str], Broken]:
     """Reader of broken files by name."""
     return lambda name: Broken.read(BROKEN / f"{name}.yml")
+
+
+@pytest.fixture
+def safety_room(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put a stand-in in the place of `knowledge.safety`: it finds these problems, or cannot be imported from (None)."""
+
+    def stand_in(problems: Sequence[Problem] | None = ()) -> None:
+        room = ModuleType("knowledge.safety")
+        if problems is not None:
+            room.content_problems = lambda root, now: iter(problems)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "knowledge.safety", room)
+
+    return stand_in
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from knowledge.__main__ import main
 from knowledge.check import check
 from knowledge.errors import ContentError, Problem
 from knowledge.schema import TOPICS
@@ -43,33 +41,20 @@ def test_broken_file_is_found_alone(folder: Folder, broken_file: Broken, twins: 
     assert all(p.mend.strip() and p.message.strip() for p in found)
 
 
-def test_command_line_names_the_problem(folder: Folder, broken_file: Broken, capsys: pytest.CaptureFixture[str]) -> None:
-    """`check` prints one line a problem and gives 1."""
-    if broken_file.twins is not None:
-        pytest.skip("needs vectors: see test_cli.py")
-    expected = folder.lay(broken_file)
-    assert main(["--content", str(folder.root), "check"]) == 1
-    lines = capsys.readouterr().err.splitlines()
-    for e in expected:
-        start = f"{e.file}:{e.line}: {e.field}: "
-        assert [x for x in lines if x.startswith(start) and e.message in x and e.mend in x.partition(". Mend: ")[2]], lines
-
-
-def _messages(make_folder: Callable[..., Folder]) -> Iterator[str]:
-    from conftest import Broken
-
-    for number, path in enumerate(sorted(BROKEN.glob("*.yml"))):
-        if path.stem.startswith(("forbidden_", "dose_", "certainty_")):
-            folder = make_folder(f"content-{number}")
-            folder.lay(Broken.read(path))
-            yield from (p.message for p in folder.problems())
-
-
-def test_every_wording_pattern_has_a_broken_file(make_folder: Callable[..., Folder]) -> None:
+def test_every_wording_pattern_has_a_broken_file(
+    make_folder: Callable[..., Folder], broken: Callable[[str], Broken]
+) -> None:
     """A pattern added to wording/checks.yml asks for a broken file."""
-    messages = "\n".join(_messages(make_folder))
+    messages = ""
+    for path in sorted(BROKEN.glob("*.yml")):
+        if path.stem.startswith(("forbidden_", "dose_", "certainty_")):
+            folder = make_folder(path.stem)
+            folder.lay(broken(path.stem))
+            messages += "\n".join(p.message for p in folder.problems())
     rules = yaml.safe_load(make_folder("rules").path("wording/checks.yml").read_text("utf-8"))
-    patterns = [d["pattern"] for entries in rules["never_in_a_statement"].values() for d in entries] + rules["dose_patterns"]
+    patterns = [d["pattern"] for entries in rules["never_in_a_statement"].values() for d in entries] + rules[
+        "dose_patterns"
+    ]
     assert [p for p in patterns if f"({p})" not in messages] == []
     levels = [level for by_level in rules["certainty_verbs"].values() for level in by_level]
     assert [level for level in levels if f"contradicts '{level}'" not in messages] == []
@@ -92,7 +77,7 @@ def test_near_duplicates_may_be_linked_or_of_other_regions(
 
 def test_near_duplicates_below_the_limit_pass(folder: Folder, twins: Callable[[float], Any]) -> None:
     """0.93 is the limit of wording/checks.yml."""
-    folder.add(folder.statement("twin-one", "One twin."), folder.statement("twin-two", "Another twin."))
+    folder.add(folder.statement("twin-one", "We saw a twin."), folder.statement("twin-two", "We met a twin."))
     assert folder.problems(twins(0.92)) == []
     assert len(folder.problems(twins(0.94))) == 1
 
@@ -111,10 +96,13 @@ def test_dose_exceptions_are_honoured(folder: Folder) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "The trial had 60 people.", "In 1 trial, 60 people took part.", "It ran for 12 weeks in 2019.", "It ran for 12.0 weeks.",
+        "The trial had 60 people.",
+        "In 1 trial, 60 people took part.",
+        "It ran for 12 weeks in 2019.",
+        "It ran for 12.0 weeks.",
         "A year has 1,000 days here.",
     ],
-)  # fmt: skip
+)
 def test_numbers_of_the_fact_and_its_source_pass(folder: Folder, text: str) -> None:
     """Digits, number words and thousands marks of the fact, and its source's year."""
     evidence = folder.read("evidence/base.yml")
@@ -173,7 +161,10 @@ def test_figures_add_up(folder: Folder, broken: Callable[[str], Broken]) -> None
     folder.write("unused_facts.yml", [{"id": "broken-one", "why": "not for patients"}])
     after = folder.report()
     assert after.problems == []
-    assert after.figures["usable facts"] == after.figures["usable facts used"] + after.figures["usable facts accounted for"]
+    assert (
+        after.figures["usable facts"]
+        == after.figures["usable facts used"] + after.figures["usable facts accounted for"]
+    )
     assert after.figures["usable facts"] == 8
     assert after.figures["disagreements"] == 1
     assert after.figures["statements"] == sum(after.per_topic.values()) == len(TOPICS) + 6
@@ -181,19 +172,17 @@ def test_figures_add_up(folder: Folder, broken: Callable[[str], Broken]) -> None
     assert after.figures["statements by language"] == {"en": after.figures["statements"]}
 
 
-def test_problems_of_the_safety_room_are_reported(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_of_the_safety_room_are_reported(folder: Folder, safety_room: Callable[..., None]) -> None:
     """The safety rules are part of the same run."""
     planted = Problem("safety/lists_en.yml", 3, "overdose", "planted", "take it out")
-    package = importlib.import_module("knowledge.safety")
-    monkeypatch.setattr(package, "content_problems", lambda root, now: iter([planted]), raising=False)
+    safety_room([planted])
     _, report = check(folder.root, now=folder.now)
     assert planted in report.problems
 
 
-def test_a_broken_safety_room_is_not_passed_over(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_safety_room_is_not_passed_over(folder: Folder, safety_room: Callable[..., None]) -> None:
     """A safety room that cannot be imported must never look like one without problems."""
-    package = importlib.import_module("knowledge.safety")
-    monkeypatch.delattr(package, "content_problems", raising=False)
+    safety_room(None)
     try:
         _, report = check(folder.root, now=folder.now)
     except ImportError:
@@ -201,9 +190,19 @@ def test_a_broken_safety_room_is_not_passed_over(folder: Folder, monkeypatch: py
     assert [p for p in report.problems if "safety" in p.file]
 
 
-def test_several_kinds_of_problem_come_in_one_run(folder: Folder, broken: Callable[[str], Broken]) -> None:
+def test_several_kinds_of_problem_come_in_one_run(
+    folder: Folder, broken: Callable[[str], Broken], safety_room: Callable[..., None]
+) -> None:
     """What cannot be read hides nothing of what breaks a rule."""
-    names = ["yaml_broken", "unknown_topic", "missing_source", "duplicate_id", "review_expired", "certainty_low_contradicted"]
+    safety_room()
+    names = [
+        "yaml_broken",
+        "unknown_topic",
+        "missing_source",
+        "duplicate_id",
+        "review_expired",
+        "certainty_low_contradicted",
+    ]
     letters = itertools.islice("abcdef", len(names))
     expected = [e for name, tag in zip(names, letters, strict=True) for e in folder.lay(broken(name), tag)]
     with_rules: list[Problem] = []

@@ -71,12 +71,26 @@ def test_fields_of_a_wrong_kind_are_refused(data: Any) -> None:
 
 def test_context_of_slots() -> None:
     """Good slots are read whole."""
-    slots = {"condition": "crps", "medicine": "ketamine", "route": "iv", "aspect": "cost", "last_topic": "mechanism", "last_ids": ["a", "b"]}
+    slots = {
+        "condition": "crps",
+        "medicine": "ketamine",
+        "route": "iv",
+        "aspect": "cost",
+        "last_topic": "mechanism",
+        "last_ids": ["a", "b"],
+    }
     assert Context.of(slots) == Context("crps", "ketamine", "iv", "cost", "mechanism", ("a", "b"))
 
 
 @pytest.mark.parametrize(
-    "slots", [{}, {"condition": 3, "medicine": ["ketamine"], "last_ids": "abc"}, {"last_ids": None}, {"last_ids": {"a": 1}}, {"other": "x"}]
+    "slots",
+    [
+        {},
+        {"condition": 3, "medicine": ["ketamine"], "last_ids": "abc"},
+        {"last_ids": None},
+        {"last_ids": {"a": 1}},
+        {"other": "x"},
+    ],
 )
 def test_slots_of_a_wrong_type_count_as_absent(slots: dict[str, Any]) -> None:
     """Whatever Rasa's tracker holds."""

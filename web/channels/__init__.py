@@ -10,5 +10,5 @@ lanes      one user's messages in order, different users side by side
 delivery   sending with bounded retries
 hub        a message in, bubbles out: screening, manners, the guide
 views      the Flask blueprint
-phone      a pretend platform with a pretend phone, for the simulator, the transcripts and the tests
+simulator  pretend platforms and a pretend phone, for trying out, for the transcripts and for the tests
 """

@@ -43,6 +43,7 @@ _COUNTRIES = {
 _COUNTRY = re.compile(r"^(?:country|pais|region)(?:\s+(.{1,40}))?$")
 _NUMBER = re.compile(r"^[#(]?\s?([1-9])\s?[.)]?$")
 _BOT_COMMAND = re.compile(r"^/([a-z]+)(?:@\w+)?(?:\s|$)")
+_PAYLOAD = re.compile(r"^[a-z0-9_-]{1,64}$")
 _SLASH = {"start": "start", "stop": "stop", "help": "help", "delete": "delete", "more": "more", "country": "country"}
 
 
@@ -74,8 +75,8 @@ def read(text: str) -> Command | None:
         name = _SLASH.get(slash.group(1))
         if name == "country":
             word = "country " + word[slash.end() :]
-        elif name is not None and (name == "start" or slash.end() >= len(word)):
-            # Telegram's deep links send "/start something"; what follows is the link's, not the person's
+        elif name is not None and (slash.end() >= len(word) or (name == "start" and _PAYLOAD.match(word[slash.end() :]))):
+            # Telegram's deep links send "/start something"; that one word is the link's, not the person's
             return Command(name)  # type: ignore[arg-type]
         else:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from knowledge.answer import Reply, contact_line
 from knowledge.content import read_yaml
-from web.channels.text import divide, is_gsm, pack, segments, to_gsm
+from web.channels.text import pack, segments, to_gsm
 
 FIRST_SEGMENTS = 3  # the short first answer by SMS
 MORE_SEGMENTS = 4  # each page after it
@@ -32,11 +33,19 @@ class Option:
 
 @dataclass(frozen=True)
 class Bubble:
-    """One message on the phone."""
+    """One message on the phone.
+
+    Attributes:
+        text: What it says.
+        options: What can be tapped under it.
+        urgent: Somebody may be in danger: delivery is tried longer.
+        menu: What opens the options where they are in a menu.
+    """
 
     text: str
     options: tuple[Option, ...] = ()
     urgent: bool = False
+    menu: str = ""
 
 
 class Words:
@@ -51,6 +60,15 @@ class Words:
         """A sentence of the channels."""
         line = self._lines[key]
         return (line.get(language) or line["en"]).format(**values)
+
+    def urgent(self, reply: Reply) -> str:
+        """A short sentence for the first SMS of an urgent reply; another than before where the lead is another."""
+        category, variant = reply["urgent"]["category"], zlib.crc32((reply["lead"] or "").encode())
+        curated = getattr(self._say, "urgent", None)
+        if reply["language"] == "es" and curated is not None:
+            line: str = curated.sms_es(category, variant)  # written within GSM-7 by the safety wording's authors
+            return line
+        return self(f"urgent_{category}_{variant % 2 + 1}", reply["language"])
 
     def reply(self, key: str, language: str) -> str:
         """A sentence of the replies (wording/replies.yml)."""
@@ -159,9 +177,10 @@ def rich(view: View, reply: Reply, fits: Fits, number: bool = False, apart: bool
     pages = pack(blocks, fits)
     if not choices:
         return [Bubble(p, urgent=reply["kind"] == "urgent") for p in pages]
+    menu = view.words("choose", view.language)
     if apart:
-        return [*(Bubble(p) for p in pages), Bubble(ask or view.words("pick", view.language), choices)]
-    return [*(Bubble(p) for p in pages[:-1]), Bubble(pages[-1], choices)]
+        return [*(Bubble(p) for p in pages), Bubble(ask or view.words("pick", view.language), choices, menu=menu)]
+    return [*(Bubble(p) for p in pages[:-1]), Bubble(pages[-1], choices, menu=menu)]
 
 
 # -- SMS ---------------------------------------------------------------------------------------------------------------
@@ -223,29 +242,30 @@ def sms_urgent(view: View, reply: Reply) -> list[Bubble]:
     A text of several segments may arrive in pieces, so the first message is one segment, whatever has to be left to
     the second.
     """
-    contacts = reply["contacts"]
-    lead = reply["lead"] or ""
-    first = [c for c in contacts if _callable(c)][:2] or contacts[:1]
+    first = _first_contacts(reply["contacts"])
+    line = view.words.urgent(reply)
     candidates = [
-        [*(ways(c) for c in first), lead],
-        [*(ways(c, 1) for c in first), lead],
-        [*(ways(c, name=False) for c in first), lead],
-        [*(ways(c, 1, name=False) for c in first), lead],
-        [*(ways(c) for c in first), view.words("urgent_now", view.language)],
+        [*(ways(c) for c in first), line],
+        [*(ways(c, 1) for c in first), line],
         [*(ways(c, 1) for c in first), view.words("urgent_now", view.language)],
-        [*(ways(c, 1) for c in first)],
+        [*(ways(c, 1, name=False) for c in first), line],
         [*(ways(c, 1, name=False) for c in first)],
-        [ways(first[0], 1, name=False)] if first else [lead],
+        [ways(c, 1, name=False) for c in first[:1]],
     ]
-    texts = [to_gsm(". ".join(p.rstrip(". ") for p in parts if p) + ".", view.fold) for parts in candidates]
-    short = next((t for t in texts if segments(t) == 1 and is_gsm(t)), texts[-1])
-    told = any(lead and to_gsm(lead.rstrip(". "), view.fold) in t for t in (short,))
-    rest = [] if told else [lead]
-    shown = [to_gsm(ways(c), view.fold) for c in first]
-    rest += [contact_line(c) for c in contacts if to_gsm(ways(c), view.fold) not in short or c not in first] if shown else []
+    texts = [to_gsm(". ".join(p.rstrip(". ") for p in parts) + ".", view.fold) for parts in candidates]
+    short = next((t for t in texts if segments(t) == 1), texts[-1])
+    told = [c for c in first if to_gsm(ways(c), view.fold) in short]
+    rest = [reply["lead"] or "", *(contact_line(c) for c in reply["contacts"] if c not in told)]
     rest += [notice(n) for n in reply["notices"]]
     pages = pack([to_gsm(r, view.fold) for r in rest if r], lambda t: segments(t) <= MORE_SEGMENTS, "\n")
     return [Bubble(short, urgent=True), *(Bubble(p, urgent=True) for p in pages if p)]
+
+
+def _first_contacts(contacts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first contact that a telephone reaches, and the emergency number if that is another."""
+    first = [c for c in contacts if _callable(c)][:1] or contacts[:1]
+    emergency = [c for c in contacts if "medical_emergency" in c["for"] and c not in first]
+    return first + emergency[:1]
 
 
 def _callable(contact: dict[str, Any]) -> bool:
@@ -255,8 +275,3 @@ def _callable(contact: dict[str, Any]) -> bool:
 def compact(contacts: list[dict[str, Any]]) -> str:
     """Contacts in one line, for the end of a service message."""
     return ". ".join(ways(c, 1) for c in contacts[:2]) + "."
-
-
-def lines(text: str, fits: Fits) -> list[str]:
-    """A text of ours as messages that fit."""
-    return divide(text, fits)

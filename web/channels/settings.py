@@ -79,3 +79,14 @@ def _safe(url: str) -> bool:
         return parts.scheme == "http" and (parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback)
     except ValueError:
         return False
+
+
+def secret(value: SecretStr | None) -> str:
+    """A secret in clear.
+
+    Raises:
+        ValueError: when it is not set; a channel is only made when its settings are there.
+    """
+    if value is None:
+        raise ValueError("a setting of this channel is missing")
+    return value.get_secret_value()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import web.channels.state  # noqa: F401  (its tables are in the same metadata)
 from web.settings import settings
 from web.store import engine_for, metadata
 
