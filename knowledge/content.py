@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from knowledge.errors import ContentError, Problem
-from knowledge.schema import Disagreement, Fact, Lexicon, Signature, Source, Statement, Term, TopicEntry
+from knowledge.schema import Disagreement, Fact, Lexicon, LexiconEntry, Signature, Source, Statement, Term, TopicEntry
 
 CONTENT = Path(__file__).parent / "content"
 M = TypeVar("M", bound=BaseModel)
@@ -22,12 +22,21 @@ M = TypeVar("M", bound=BaseModel)
 class _LineLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """A safe loader that remembers the line on which each mapping starts, and refuses repeated keys."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """What a node stands for; a value that cannot be (30 February) is a YAML error with its line."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
 
 def _mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(None, None, "a key is a list or a mapping", key_node.start_mark)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
         seen.add(key)
@@ -62,6 +71,19 @@ def read_yaml(path: Path, root: Path) -> Any:
         raise ContentError([Problem(name, 0, "file", str(error).splitlines()[0], "make it a readable YAML file")]) from error
 
 
+def read_model(kind: type[M], name: str, root: Path) -> M:
+    """Read a file that holds a single model.
+
+    Raises:
+        ContentError: with every field that breaks the model.
+    """
+    reader = _Reader(root)
+    entry = reader.model(kind, read_yaml(root / name, root), name, kind.__name__.lower())
+    if entry is None:
+        raise ContentError(reader.problems)
+    return entry
+
+
 @dataclass
 class Content:
     """All curated content. Dictionaries are keyed by id and keep file order."""
@@ -84,22 +106,28 @@ class Content:
         Raises:
             ContentError: with every unreadable file and every entry that breaks its model, in one go.
         """
+        content, problems = cls.read(root)
+        if problems:
+            raise ContentError(problems)
+        return content
+
+    @classmethod
+    def read(cls, root: Path = CONTENT) -> tuple[Content, list[Problem]]:
+        """Read what can be read of a content folder, and what is wrong with the rest."""
         reader = _Reader(root)
         content = cls(
             sources=reader.keyed("sources.yml", Source, "source"),
             facts=reader.facts(),
             statements=reader.statements(),
             topics=reader.keyed("topics.yml", TopicEntry, "topic"),
-            terms=[term for term, _ in reader.entries("terms.yml", Term)],
+            terms=reader.entries("terms.yml", Term),
             lexicon=reader.lexicon(),
             disagreements=reader.keyed("disagreements.yml", Disagreement, "disagreement"),
-            signatures=[s for s, _ in reader.entries("signatures.yml", Signature)],
+            signatures=reader.entries("signatures.yml", Signature),
             unused_facts=reader.unused(),
             where=reader.where,
         )
-        if reader.problems:
-            raise ContentError(reader.problems)
-        return content
+        return content, sorted(reader.problems)
 
     def to_json(self) -> str:
         """Serialise for the build; the same content gives the same bytes."""
@@ -147,7 +175,7 @@ class _Reader:
             self.problems += error.problems
             return None
 
-    def model(self, kind: type[M], data: Any, name: str, label: str) -> M | None:
+    def model(self, kind: type[M], data: Any, name: str, label: str, prefix: str = "") -> M | None:
         line = getattr(data, "line", 0)
         if not isinstance(data, dict):
             self.problems.append(Problem(name, line, label, "an entry is not a mapping", "write it as `- id: …` with fields"))
@@ -156,31 +184,38 @@ class _Reader:
             return kind(**data)
         except ValidationError as error:
             for e in error.errors():
-                place = ".".join(str(p) for p in e["loc"])
+                place = ".".join(str(p) for p in (f"{prefix}{data.get('id', label)}", *e["loc"]))
                 what = e["msg"].removeprefix("Value error, ")
-                self.problems.append(Problem(name, line, f"{data.get('id', label)}.{place}", what, _mend(e["type"], what)))
+                self.problems.append(Problem(name, line, place, what, _mend(e["type"])))
         except TypeError:
             self.problems.append(Problem(name, line, label, "a field name is not text", "quote the field name"))
         return None
 
-    def entries(self, name: str, kind: type[M], data: Any = None) -> Iterator[tuple[M, int]]:
-        data = self.yaml(self.root / name) if data is None else data
-        if data is None:
-            return
-        if not isinstance(data, list):
-            self.problems.append(Problem(name, 1, "file", "expected a list of entries", "start each entry with `- `"))
-            return
-        for item in data:
-            entry = self.model(kind, item, name, kind.__name__.lower())
-            if entry is not None:
-                yield entry, getattr(item, "line", 0)
+    def rows(self, name: str, data: Any) -> list[Any]:
+        """The entries of a list; a problem when it is none."""
+        if isinstance(data, list):
+            return data
+        self.problems.append(Problem(name, 1, "file", "expected a list of entries", "start each entry with `- `"))
+        return []
 
-    def keyed(self, name: str, kind: type[M], label: str, data: Any = None) -> dict[str, M]:
-        return self._collect({}, name, kind, label, data)
+    def file(self, name: str) -> list[Any]:
+        """The entries of a file; none when it is missing, empty or unreadable."""
+        data = self.yaml(self.root / name)
+        return [] if data is None else self.rows(name, data)
 
-    def _collect(self, into: dict[str, M], name: str, kind: type[M], label: str, data: Any = None) -> dict[str, M]:
-        for entry, line in self.entries(name, kind, data):
-            key = entry.id  # type: ignore[attr-defined]
+    def entries(self, name: str, kind: type[M]) -> list[M]:
+        read = (self.model(kind, item, name, kind.__name__.lower()) for item in self.file(name))
+        return [entry for entry in read if entry is not None]
+
+    def keyed(self, name: str, kind: type[M], label: str) -> dict[str, M]:
+        return self._collect({}, name, kind, label, self.file(name))
+
+    def _collect(self, into: dict[str, M], name: str, kind: type[M], label: str, rows: list[Any], prefix: str = "") -> dict[str, M]:
+        for item in rows:
+            entry = self.model(kind, item, name, label, prefix)
+            if entry is None:
+                continue
+            key, line = f"{prefix}{entry.id}", getattr(item, "line", 0)  # type: ignore[attr-defined]
             if key in into:
                 first = self.where[f"{label}:{key}"]
                 message = f"the {label} id stands twice (first in {first[0]}:{first[1]})"
@@ -196,7 +231,8 @@ class _Reader:
             data = self.yaml(path)
             if data is not None:
                 name = str(path.relative_to(self.root))
-                self._collect(facts, name, Fact, "fact", data.get("facts", []) if isinstance(data, dict) else data)
+                rows = self.rows(name, data.get("facts") if isinstance(data, dict) else data)
+                self._collect(facts, name, Fact, "fact", rows)
         return facts
 
     def statements(self) -> dict[str, Statement]:
@@ -221,23 +257,33 @@ class _Reader:
         return statements
 
     def lexicon(self) -> Lexicon:
-        data = self.yaml(self.root / "lexicon.yml")
-        entry = self.model(Lexicon, data, "lexicon.yml", "lexicon") if data is not None else None
-        return entry or Lexicon(conditions=[], medicines=[], routes=[], aspects=[])
+        name = "lexicon.yml"
+        data = self.yaml(self.root / name)
+        entries: dict[str, list[LexiconEntry]] = {kind: [] for kind in Lexicon.model_fields}
+        if isinstance(data, dict):
+            for kind in entries:
+                # entry by entry, so that each has its line; a missing kind is left to the model
+                if kind in data:
+                    rows = self.rows(name, data[kind])
+                    entries[kind] = list(self._collect({}, name, LexiconEntry, "lexicon", rows, f"{kind}.").values())
+                    data[kind] = entries[kind]
+        lexicon = self.model(Lexicon, data, name, "lexicon") if data is not None else None
+        return lexicon or Lexicon(**entries)
 
     def unused(self) -> dict[str, str]:
-        data = self.yaml(self.root / "unused_facts.yml") or []
+        name = "unused_facts.yml"
         unused: dict[str, str] = {}
-        for item in data:
-            if not isinstance(item, dict) or not {"id", "why"} <= set(item):
-                line = getattr(item, "line", 0)
-                self.problems.append(Problem("unused_facts.yml", line, "entry", "needs id and why", "write {id: …, why: …}"))
+        for item in self.file(name):
+            line = getattr(item, "line", 0)
+            if not isinstance(item, dict) or not all(isinstance(item.get(k), str) for k in ("id", "why")):
+                self.problems.append(Problem(name, line, "entry", "needs id and why", "write {id: …, why: …}"))
                 continue
             unused[item["id"]] = item["why"]
+            self.where[f"unused:{item['id']}"] = (name, line)
         return unused
 
 
-def _mend(kind: str, what: str) -> str:
+def _mend(kind: str) -> str:
     """One short instruction for a model error."""
     if kind == "missing":
         return "add this field"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, ValidationInfo, field_validator
 
 Language = Literal["en", "es"]
 Region = Literal["US", "CA", "GB", "IE", "AU", "ES", "EU"]
-Certainty = Literal["high", "moderate", "low", "very_low", "not_graded"]
+Level = Literal["high", "moderate", "low", "very_low"]
+Certainty = Literal[Level, "not_graded"]
 ReadAs = Literal["full_text", "abstract", "secondary"]
 Display = Literal["core", "supporting", "seed_claim", "hold"]
 ClaimKind = Literal[
@@ -49,6 +50,7 @@ Topic = Literal[
 TOPICS: tuple[str, ...] = get_args(Topic)
 REGIONS: tuple[str, ...] = get_args(Region)
 LANGUAGES: tuple[str, ...] = get_args(Language)
+LEVELS: tuple[str, ...] = get_args(Level)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{1,80}$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -61,6 +63,34 @@ class Model(BaseModel):
     """Base: unknown fields are mistakes, values do not change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rated(Model):
+    """Something with a certainty, always as published: whoever states a level names who rated it."""
+
+    certainty: Certainty = "not_graded"
+    certainty_by: Text | None = Field(default=None, validate_default=True)
+
+    @field_validator("certainty_by")
+    @classmethod
+    def _rater(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if (info.data.get("certainty") in LEVELS) != (value is not None) and "certainty" in info.data:
+            raise ValueError("certainty_by names who rated the certainty; it stands exactly when certainty is graded")
+        return value
+
+
+class Reviewed(Model):
+    """Something that is reviewed on a day and due again on a later one."""
+
+    last_reviewed: dt.date
+    review_by: dt.date
+
+    @field_validator("review_by")
+    @classmethod
+    def _later(cls, value: dt.date, info: ValidationInfo) -> dt.date:
+        if value <= info.data.get("last_reviewed", dt.date.min):
+            raise ValueError("review_by must lie after last_reviewed")
+        return value
 
 
 class Source(Model):
@@ -127,7 +157,7 @@ class Cited(Model):
     locator: Text
 
 
-class Statement(Model):
+class Statement(Rated, Reviewed):
     """One claim, one certainty, its sources: the only thing the guide may say about medicine.
 
     `conditions`, `medicines`, `routes` and `aspects` hold ids of the lexicon. `regions` empty means everywhere.
@@ -138,8 +168,6 @@ class Statement(Model):
     text: Texts
     phrasings: Phrasings
     kind: ClaimKind
-    certainty: Certainty = "not_graded"
-    certainty_by: Text | None = None
     facts: list[Id] = Field(min_length=1)
     sources: list[Cited] = Field(min_length=1)
     conditions: list[str] = Field(default_factory=list)
@@ -147,33 +175,26 @@ class Statement(Model):
     routes: list[str] = Field(default_factory=list)
     aspects: list[str] = Field(default_factory=list)
     regions: list[Region] = Field(default_factory=list)
-    last_reviewed: dt.date
-    review_by: dt.date
     conflicts: list[Id] = Field(default_factory=list)
     bottom_line: bool = False
 
-    @model_validator(mode="after")
-    def _whole(self) -> Statement:
-        if "en" not in self.text:
+    @field_validator("text")
+    @classmethod
+    def _english(cls, value: Texts) -> Texts:
+        if "en" not in value:
             raise ValueError("text needs an English version (text.en)")
-        if (self.certainty == "not_graded") != (self.certainty_by is None):
-            raise ValueError("certainty_by names who rated the certainty; it stands exactly when certainty is graded")
-        if self.review_by <= self.last_reviewed:
-            raise ValueError("review_by must lie after last_reviewed")
-        return self
+        return value
 
 
-class Position(Model):
+class Position(Rated):
     """One side of a disagreement."""
 
     claim: Texts
-    certainty: Certainty = "not_graded"
-    certainty_by: Text | None = None
     facts: list[Id] = Field(min_length=1)
     sources: list[Cited] = Field(min_length=1)
 
 
-class Disagreement(Model):
+class Disagreement(Reviewed):
     """Where sources differ: what each says, how sure each is, and why they may differ."""
 
     id: Id
@@ -182,8 +203,6 @@ class Disagreement(Model):
     why: Texts
     statements: list[Id] = Field(min_length=1)
     regions: list[Region] = Field(default_factory=list)
-    last_reviewed: dt.date
-    review_by: dt.date
 
 
 class TopicEntry(Model):
@@ -233,3 +252,63 @@ class Signature(Model):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     by: Text
     on: dt.date
+
+
+def _every(kind: Any) -> AfterValidator:
+    """A dictionary keyed by a Literal that must hold all of its values."""
+
+    def whole(value: dict[str, Any]) -> dict[str, Any]:
+        if missing := set(get_args(kind)) - set(value):
+            raise ValueError(f"there is nothing for {', '.join(sorted(missing))}")
+        return value
+
+    return AfterValidator(whole)
+
+
+class Verbs(Model):
+    """Patterns of one certainty: one of `must` stands in the text, none of `never` does."""
+
+    must: list[str] = Field(min_length=1)
+    never: list[str]
+
+
+class Never(Model):
+    """A pattern that never stands in a text."""
+
+    pattern: Text
+    why: Text
+
+
+class EnglishLimits(Model):
+    """How hard English may be to read."""
+
+    max_grade: float
+    median_grade: float
+    max_sentence_words: int
+    mean_sentence_words: float
+
+
+class SpanishLimits(Model):
+    """How hard Spanish may be to read."""
+
+    min_inflesz: float
+    max_sentence_words: int
+
+
+class Limits(Model):
+    """How hard a text may be to read, by language."""
+
+    en: EnglishLimits
+    es: SpanishLimits
+
+
+class Checks(Model):
+    """wording/checks.yml: what `knowledge check` holds texts to."""
+
+    certainty_verbs: Annotated[dict[Language, Annotated[dict[Level, Verbs], _every(Level)]], _every(Language)]
+    never_in_a_statement: Annotated[dict[Language, list[Never]], _every(Language)]
+    dose_patterns: list[str]
+    dose_exceptions: list[Id]
+    reading: Limits
+    clinician_words: int
+    near_duplicate_cosine: float

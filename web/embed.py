@@ -207,7 +207,7 @@ def qr(code: str) -> Response:
     if not address:
         raise Refusal("not-found")
     out = io.BytesIO()
-    segno.make(address, error="m", micro=False).save(out, kind="svg", scale=6, border=4, svgns=True, xmldecl=False)
+    segno.make(address, error="m", micro=False).save(out, kind="svg", scale=6, border=4, svgns=True, xmldecl=False, light="#fff")
     return Response(out.getvalue(), content_type="image/svg+xml")
 
 

@@ -18,6 +18,7 @@ from knowledge.answer import Answerer, Reply, Setting
 from knowledge.decision import Decision
 from knowledge.encoder import Encoder, EncoderError
 from knowledge.safety.screen import Finding, Screen
+from knowledge.safety.watch import Step
 from knowledge.text import Speller, clean
 from web.errors import Refusal
 from web.store import Conversation, ConversationGone, Store, StoreError
@@ -105,11 +106,11 @@ class Guide:
         conversation, store_error = self._look_up(incoming.conversation_id)
         recent = self._recent(conversation)
         finding = self.screen.check(incoming.text, recent)
-        watch = self.urgent.step(conversation.watch if conversation else None, finding, incoming.text)
+        step = self.urgent.step(conversation.watch if conversation else None, finding, incoming.text)
         setting = self._setting(conversation)
-        if watch.urgent:
-            reply = self.urgent.reply(watch, finding, setting, conversation.channel if conversation else "web")
-            reply = self._record_urgent(conversation, incoming, reply, watch.state)
+        if step.action in ("urgent", "urgent_again"):
+            reply = self.urgent.reply(step, setting, conversation.channel if conversation else "web")
+            reply = self._record_urgent(conversation, incoming, reply, step)
             self.count("urgent", category=reply["urgent"]["category"])
             self._log(incoming, reply, started, finding)
             return reply
@@ -126,7 +127,7 @@ class Guide:
         if conversation is None:
             raise Refusal("no-such-conversation")
         try:
-            reply = self._turn(conversation, incoming, text, finding, watch, setting)
+            reply = self._turn(conversation, incoming, text, finding, step, setting)
         except ConversationGone:
             raise Refusal("no-such-conversation") from None
         except StoreError:
@@ -136,21 +137,21 @@ class Guide:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _turn(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding, watch: Any, setting: Setting) -> Reply:
+    def _turn(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding, step: Step, setting: Setting) -> Reply:
         turn = self.store.arrive(conversation, text, incoming.message_id)
         if turn.reply is not None:
             return turn.reply
         with self.store.in_order(conversation, turn):
-            reply = self._reply(conversation, incoming, text, finding, watch, setting)
-            if not self.store.answer(conversation, turn, reply, watch.state):
+            reply = self._reply(conversation, incoming, text, finding, step, setting)
+            if not self.store.answer(conversation, turn, reply, _stored(step)):
                 raise ConversationGone
         return reply
 
-    def _reply(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding, watch: Any, setting: Setting) -> Reply:
+    def _reply(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding, step: Step, setting: Setting) -> Reply:
         if self.is_paused():
             return self.answerer.unavailable("paused", setting)
-        if watch.thanks:
-            return self.urgent.safe_now(watch, setting)
+        if step.action == "thank_safe":
+            return self.urgent.safe_now(conversation.watch, setting)
         if finding.foreign:
             decision = Decision("abstain", reason="language", lead="abstain_language")
         else:
@@ -159,7 +160,7 @@ class Guide:
             decision = self.ask(conversation.sender, prepared, vector, about)
         reply = self._with_soon(decision, finding, setting)
         self.count("reply", channel=conversation.channel, kind=reply["kind"])
-        self.urgent.add_notices(reply, finding, watch, setting)
+        self.urgent.add_notices(reply, finding, step, setting)
         if self.debug:
             reply["debug"] = {**decision.debug, "screen": finding.why}
         return self.answerer.finish(reply)
@@ -202,7 +203,7 @@ class Guide:
             return self.default
         return Setting(conversation.language, conversation.region, self.default.clinic_contact)
 
-    def _record_urgent(self, conversation: Conversation | None, incoming: Incoming, reply: Reply, state: dict[str, Any] | None) -> Reply:
+    def _record_urgent(self, conversation: Conversation | None, incoming: Incoming, reply: Reply, step: Step) -> Reply:
         """Keep the turn if there is a conversation and a database, and give the reply to send: the first one's, when sent again."""
         if conversation is None:
             return reply
@@ -210,7 +211,7 @@ class Guide:
             turn = self.store.arrive(conversation, clean(incoming.text)[:MAX_TEXT], incoming.message_id)
             if turn.reply is not None:
                 return turn.reply
-            self.store.answer(conversation, turn, reply, state)
+            self.store.answer(conversation, turn, reply, _stored(step))
         except (StoreError, ConversationGone) as error:
             log.error("store.failed", error=type(error).__name__)
         return reply
@@ -225,3 +226,7 @@ class Guide:
             ms=round(1000 * (time.perf_counter() - started), 1),
             build=reply["knowledge_version"],
         )
+
+
+def _stored(step: Step) -> dict[str, Any] | None:
+    return step.state.to_json() if step.state else None

@@ -11,7 +11,7 @@ from knowledge.answer import Answerer, Reply, Setting
 from knowledge.content import Content
 from knowledge.decision import Decision
 from knowledge.safety.screen import Finding
-from knowledge.safety.watch import Watch, Watched
+from knowledge.safety.watch import Step, Watch, WatchState
 
 SOON_SHOWN = 2
 
@@ -32,50 +32,50 @@ class Urgent:
     @classmethod
     def load(cls, root: Path, answerer: Answerer) -> Urgent:
         """Read the watch's word lists from a content folder."""
-        return cls(Watch.load(root / "safety" / "watch.yml"), answerer)
+        return cls(Watch.load(root), answerer)
 
-    def step(self, state: dict[str, Any] | None, finding: Finding, text: str) -> Watched:
+    def step(self, stored: dict[str, Any] | None, finding: Finding, text: str) -> Step:
         """What a message means for a conversation that may be watched."""
-        return self._watch.step(state, finding, text, time.time())
+        return self._watch.step(WatchState.from_json(stored), finding, text, time.time())
 
-    def reply(self, watched: Watched, finding: Finding, setting: Setting, channel: str) -> Reply:
+    def reply(self, step: Step, setting: Setting, channel: str) -> Reply:
         """The urgent reply: contacts first, short words in the language of the rule that fired, the number again in the other."""
-        state = watched.state or {}
-        category = finding.category or state["category"]
-        language = finding.language if finding.urgent and finding.language in ("en", "es") else state.get("language", setting.language)
-        subject = finding.subject if finding.urgent else state.get("subject", "self")
+        state = step.state
+        if state is None:
+            raise ValueError("an urgent step has a state")
+        language, short = state.language, step.action == "urgent_again"
         told = Setting(language, setting.region, setting.clinic_contact)
         reply = self._answerer.blank("urgent", told)
-        reply["urgent"] = {"category": category}
-        danger, minor = bool(state.get("danger_signs", finding.danger_signs)), bool(state.get("minor", finding.minor))
-        reply["contacts"] = self._contacts(category, told, danger, minor)
+        reply["urgent"] = {"category": state.category}
+        reply["contacts"] = self._contacts(state, told)
         lines = [
             self._say.kiosk(language) if channel == "kiosk" else "",
-            self._say.repeat(category, language, watched.variant)
-            if watched.short
-            else self._say.lead(category, language, subject, watched.variant),
-            self._say.minor(language) if minor else "",
-            "" if watched.short else self._say.closing(language, setting.region),
-            self._other_language(category, language, setting.region, danger),
+            self._say.repeat(state.category, language, step.variant)
+            if short
+            else self._say.lead(state.category, language, state.subject, step.variant),
+            self._say.minor(language) if state.minor else "",
+            "" if short else self._say.closing(language, setting.region),
+            self._other_language(state, setting.region),
         ]
         reply["lead"] = " ".join(line for line in lines if line)
         return self._answerer.finish(reply)
 
-    def safe_now(self, watched: Watched, setting: Setting) -> Reply:
+    def safe_now(self, stored: dict[str, Any] | None, setting: Setting) -> Reply:
         """Thanks to somebody who says they are safe; the contacts stay once more."""
-        state = watched.state or {}
-        language = state.get("language", setting.language)
+        state = WatchState.from_json(stored)
+        language = state.language if state else setting.language
         told = Setting(language, setting.region, setting.clinic_contact)
         reply = self._answerer.blank("smalltalk", told)
         reply["lead"] = self._say.safe_now(language)
-        self._still(reply, state, told)
+        if state:
+            self._still(reply, state, told)
         return self._answerer.finish(reply)
 
-    def add_notices(self, reply: Reply, finding: Finding, watched: Watched, setting: Setting) -> None:
+    def add_notices(self, reply: Reply, finding: Finding, step: Step, setting: Setting) -> None:
         """Put notices of danger first under a reply."""
         notices: list[dict[str, Any]] = []
-        if watched.contacts and watched.state:
-            self._still(reply, watched.state, setting)
+        if step.action == "answer_with_contacts" and step.state:
+            self._still(reply, step.state, setting)
         if "see_clinician_soon" in finding.notices:
             contacts = [*([setting.clinic_contact] if setting.clinic_contact else []), self._answerer.contacts.emergency(setting.region, setting.language)]
             notices.append(self._answerer.notice("see_clinician_soon", setting.language, contacts))
@@ -98,20 +98,22 @@ class Urgent:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _contacts(self, category: str, setting: Setting, danger: bool, minor: bool) -> list[dict[str, Any]]:
+    def _contacts(self, state: WatchState, setting: Setting) -> list[dict[str, Any]]:
         now = dt.datetime.now(dt.UTC)
-        contacts = self._answerer.contacts.for_category(category, setting.region, setting.language, danger, minor=minor, at=now)
-        if category == "postinfusion_emergency" and setting.clinic_contact:
+        contacts = self._answerer.contacts.for_category(
+            state.category, setting.region, setting.language, state.danger_signs, minor=state.minor, at=now
+        )
+        if state.category == "postinfusion_emergency" and setting.clinic_contact:
             contacts = [contacts[0], setting.clinic_contact, *contacts[1:]]
         return contacts
 
-    def _other_language(self, category: str, language: str, region: str, danger: bool) -> str:
-        other = "en" if language == "es" else "es"
-        contacts = self._answerer.contacts.for_category(category, region, other, danger)
+    def _other_language(self, state: WatchState, region: str) -> str:
+        other = "en" if state.language == "es" else "es"
+        contacts = self._answerer.contacts.for_category(state.category, region, other, state.danger_signs)
         return self._say.second_language_line(other, contacts)
 
-    def _still(self, reply: Reply, state: dict[str, Any], setting: Setting) -> None:
+    def _still(self, reply: Reply, state: WatchState, setting: Setting) -> None:
         """The notice `still_in_danger`, with the contacts of the danger told before."""
-        contacts = self._contacts(state.get("category", "medical_emergency"), setting, bool(state.get("danger_signs")), bool(state.get("minor")))
+        contacts = self._contacts(state, setting)
         reply["contacts"] = contacts
         reply["notices"] = [self._answerer.notice("still_in_danger", setting.language, contacts), *reply["notices"]]

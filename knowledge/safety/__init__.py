@@ -28,7 +28,7 @@ def content_problems(root: Path, now: dt.date) -> Iterator[Problem]:
     loads = (
         lambda: Screen.load(root),
         lambda: DeclineRules.load(folder),
-        lambda: Watch.load(folder / "watch.yml"),
+        lambda: Watch.load(root),
         lambda: read_examples(folder),
     )
     for load in loads:

@@ -175,7 +175,7 @@ class Hub:
             command = None
         aside = command is not None or user.stopped or inbound.edited or inbound.handled is not None or not text.strip()
         if aside:
-            urgent = self._screened(channel, inbound, identity, user)
+            urgent = None if self._plain_help(command, identity) else self._screened(channel, inbound, identity, user)
             if command is not None or inbound.handled is not None or inbound.begin:
                 said = self._command(channel, inbound, identity, user, command, bool(urgent))
                 return [*(urgent or ()), *said]
@@ -253,6 +253,20 @@ class Hub:
         if command.name == "more":
             return self._more(channel, user) is not None
         return True
+
+    def _plain_help(self, command: Command | None, identity: Identity) -> bool:
+        """Whether HELP is the carriers' keyword and no more: the screen takes the bare word for a call for help.
+
+        Our help begins with the emergency numbers, so nobody loses them. While danger told before lasts, and when we
+        cannot know, the word is screened like any other.
+        """
+        if command is None or command.name != "help":
+            return False
+        try:
+            conversation = self.guide.store.get(identity.conversation_id)
+        except StoreError:
+            return False
+        return conversation is None or conversation.watch is None
 
     def _command(
         self, channel: Channel, inbound: Inbound, identity: Identity, user: User, command: Command | None, urgent: bool

@@ -93,7 +93,8 @@ class Platform:
         self._server = Server(("127.0.0.1", self.port), Handler)
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, name="pretend-platform", daemon=True).start()
+        listen = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="pretend-platform", daemon=True)
+        listen.start()
 
     def settings(self) -> dict[str, str]:
         """The settings that send our messages here."""

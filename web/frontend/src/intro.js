@@ -13,9 +13,10 @@ export const topicFolds = ({ t, groups }, ask) => html`<div class="topics">
 
 /** @param {boolean} begun Whether something was asked already: then the suggestions go and the rest stays readable above. */
 export const intro = (about, ask, begun) => {
-  const { t, kiosk, urls, hours, greeting } = about;
+  const { t, kiosk, urls, hours, greeting, clinic } = about;
   const fact = (name, sign, text) => html`<li>${icon(sign)}<p><strong>${t(`intro_${name}_label`)}.</strong> ${text}</p></li>`;
   return html`<section class="intro">
+    ${clinic.name ? html`<p class="eyebrow">${clinic.name}</p>` : nothing}
     <h2>${t("intro_heading")}</h2>
     <p class="intro-lead">${t("intro_lead")}</p>
     <ul class="facts">
@@ -28,7 +29,6 @@ export const intro = (about, ask, begun) => {
           : html`${t("intro_private", { hours })} <a href=${urls.privacy} target="_blank" rel="noopener">${t("privacy_more")}<span class="unseen"> (${t("new_tab")})</span></a>`,
       )}
     </ul>
-    ${greeting.notices.map((n) => html`<p class="notice ${n.kind}">${icon("note")}<span>${n.text}</span></p>`)}
     ${begun
       ? nothing
       : html`<div class="start">
@@ -36,5 +36,6 @@ export const intro = (about, ask, begun) => {
           <ul class="choices">${greeting.suggestions.map((s) => html`<li><button class="choice" type="button" @click=${() => ask(s)}><span>${s}</span>${icon("arrow")}</button></li>`)}</ul>
           <details class="fold browse"><summary>${t("browse")}</summary>${topicFolds(about, ask)}</details>
         </div>`}
+    ${greeting.notices.map((n) => html`<p class="notice ${n.kind}">${icon("note")}<span>${n.text}</span></p>`)}
   </section>`;
 };

@@ -6,7 +6,6 @@ import { gauge, icon } from "./icons.js";
 import { sourceCard } from "./source.js";
 import "./feedback.js";
 
-const SIDES = ["side_one", "side_two"];
 
 /** Statements that have no text in the reply's language stand in English; a notice says so. */
 const textLanguage = (reply) => (reply.notices.some((n) => n.kind === "language") ? "en" : reply.language);
@@ -66,7 +65,8 @@ export class GuideReply extends LitElement {
 
   #sure(certainty, by) {
     const { t } = this.about;
-    return html`<span class="sure">${gauge(certainty)}<span><span class="unseen">${t("certainty_label")}: </span>${t(`certainty_${certainty}`)}${
+    const rated = certainty !== "not_graded";
+    return html`<span class="sure ${rated ? "" : "unrated"}">${rated ? gauge(certainty) : nothing}<span><span class="unseen">${t("certainty_label")}: </span>${t(`certainty_${certainty}`)}${
       by ? html` <span class="by">${t("rated_by", { who: by })}</span>` : nothing
     }</span></span>`;
   }
@@ -128,7 +128,7 @@ export class GuideReply extends LitElement {
       <div class="sides">
         ${d.positions.map(
           (p, i) => html`<div class="side">
-            <h4>${t(SIDES[i] ?? "side_more")}</h4>
+            <h4>${d.positions.length > 2 ? t("side_n", { n: i + 1 }) : t(i ? "side_two" : "side_one")}</h4>
             <p class="said" lang=${language}>${this.#text(pieces[i], `d${i}`)}</p>
             <div class="meta">${this.#sure(p.certainty, p.certainty_by)}${this.#chips(p.citations, `d${i}`)}</div>
             ${this.#panel(`d${i}`)}
