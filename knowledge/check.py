@@ -16,25 +16,27 @@ import numpy as np
 import re2
 import textstat
 
-from knowledge.content import CONTENT, Content, read_yaml, today
-from knowledge.errors import Problem
-from knowledge.schema import TOPICS, Cited, Disagreement, Position, Statement
+from knowledge.content import CONTENT, Content, read_model, today
+from knowledge.errors import ContentError, Problem
+from knowledge.schema import LANGUAGES, LEVELS, REGIONS, TOPICS, Checks, Cited, Disagreement, Lexicon, Position, Statement
+from knowledge.sign import Signatures
+from knowledge.text import clean
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 RANK = {"secondary": 0, "abstract": 1, "full_text": 2}
-GRADED = ("high", "moderate", "low", "very_low")
 _WORD_NUMBERS = {
-    w: str(i)
-    for i, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
-    )
+    word: str(i)
+    for i, word in enumerate((
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+    ))
 } | {
     "once": "1", "twice": "2", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70",
     "eighty": "80", "ninety": "90", "hundred": "100", "half": "50", "third": "3", "quarter": "4", "fifth": "5",
     "tenth": "10", "double": "2", "triple": "3", "thousand": "1000",
 }  # fmt: skip
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_TYPED = str.maketrans("‘’ʼμ", "'''µ")
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=[A-Z¿¡0-9\"“])")
 
 
@@ -51,7 +53,7 @@ class Rules:
     """The compiled contents of wording/checks.yml."""
 
     def __init__(self, root: Path):
-        raw = read_yaml(root / "wording" / "checks.yml", root)
+        raw = read_model(Checks, "wording/checks.yml", root)
         options = re2.Options()
         options.case_sensitive = False
         options.log_errors = False
@@ -65,19 +67,19 @@ class Rules:
                 self.problems.append(Problem("wording/checks.yml", 0, where, message, "use no look-around or back-reference"))
                 return re2.compile("a^b")
 
-        self.verbs = {
-            lang: {level: {k: [compiled(p, f"{lang}.{level}") for p in ps] for k, ps in d.items()} for level, d in levels.items()}
-            for lang, levels in raw["certainty_verbs"].items()
+        self.verbs: dict[tuple[str, str], tuple[list[Any], list[Any]]] = {
+            (lang, level): ([compiled(p, f"{lang}.{level}") for p in verbs.must], [compiled(p, f"{lang}.{level}") for p in verbs.never])
+            for lang, levels in raw.certainty_verbs.items()
+            for level, verbs in levels.items()
         }
-        self.never = {
-            lang: [(compiled(d["pattern"], f"never.{lang}"), d["why"]) for d in entries]
-            for lang, entries in raw["never_in_a_statement"].items()
+        self.never: dict[str, list[tuple[Any, str]]] = {
+            lang: [(compiled(d.pattern, f"never.{lang}"), d.why) for d in entries] for lang, entries in raw.never_in_a_statement.items()
         }
-        self.dose = [compiled(p, "dose_patterns") for p in raw["dose_patterns"]]
-        self.dose_exceptions = set(raw["dose_exceptions"])
-        self.reading = raw["reading"]
-        self.clinician_words = raw["clinician_words"]
-        self.near_duplicate = raw["near_duplicate_cosine"]
+        self.dose = [compiled(p, "dose_patterns") for p in raw.dose_patterns]
+        self.dose_exceptions = set(raw.dose_exceptions)
+        self.reading = raw.reading
+        self.clinician_words = raw.clinician_words
+        self.near_duplicate = raw.near_duplicate_cosine
 
 
 class Checker:
@@ -88,6 +90,7 @@ class Checker:
         root: The folder it came from.
         embed: Texts to normalised vectors (n, d); without it the near-duplicate rule is left out.
         now: The day to judge dates by.
+
     """
 
     def __init__(self, content: Content, root: Path = CONTENT, embed: Embed | None = None, now: dt.date | None = None):
@@ -101,9 +104,9 @@ class Checker:
         self.dose_hits = 0
         self._terms = {
             lang: sorted({t.term.get(lang, "") for t in content.terms} | {f for t in content.terms for f in t.forms.get(lang, [])}, key=len)[::-1]
-            for lang in ("en", "es")
+            for lang in LANGUAGES
         }  # fmt: skip
-        self._term_patterns = {
+        self._term_patterns: dict[str, re.Pattern[str]] = {
             lang: re.compile(r"\b(" + "|".join(re.escape(t) for t in terms if t) + r")\b", re.IGNORECASE)
             for lang, terms in self._terms.items()
             if any(terms)
@@ -118,41 +121,38 @@ class Checker:
             self.safety,
         ):  # fmt: skip
             report.problems += rule()
-        report.problems.sort()
         self._figures(report)
+        report.problems.sort()
         return report
 
     # -- helpers -----------------------------------------------------------------------------------------------------
 
     def _problem(self, label: str, key: str, part: str, message: str, mend: str) -> Problem:
         file, line = self.content.where.get(f"{label}:{key}", ("", 0))
-        return Problem(file or f"{label}s", line, f"{key}.{part}", message, mend)
+        return Problem(file or f"{label}s", line, f"{key}.{part}" if part else key, message, mend)
 
     def _texts(self) -> Iterator[tuple[str, str, str, str, str]]:
-        """(label, id, field, language, text) of everything that speaks of medicine."""
+        """(label, id, field, language, text) of everything that speaks of medicine, the text as a keyboard types it."""
         for s in self.content.statements.values():
-            for lang, text in s.text.items():
-                yield "statement", s.id, f"text.{lang}", lang, text
+            yield from (("statement", s.id, f"text.{lang}", lang, _typed(text)) for lang, text in s.text.items())
         for d in self.content.disagreements.values():
-            for lang, text in d.summary.items():
-                yield "disagreement", d.id, f"summary.{lang}", lang, text
-            for lang, text in d.why.items():
-                yield "disagreement", d.id, f"why.{lang}", lang, text
-            for i, p in enumerate(d.positions):
-                for lang, text in p.claim.items():
-                    yield "disagreement", d.id, f"positions[{i}].claim.{lang}", lang, text
+            claims = {f"positions[{i}].claim": p.claim for i, p in enumerate(d.positions)}
+            for part, texts in ({"summary": d.summary, "why": d.why} | claims).items():
+                yield from (("disagreement", d.id, f"{part}.{lang}", lang, _typed(text)) for lang, text in texts.items())
 
     # -- rules -------------------------------------------------------------------------------------------------------
 
     def topics(self) -> Iterator[Problem]:
         """Every topic has an entry, a bottom line and short clinician lines."""
-        bottom = Counter(s.topic for s in self.content.statements.values() if s.bottom_line)
         for topic in TOPICS:
             if topic not in self.content.topics:
                 yield Problem("topics.yml", 0, topic, "the topic has no entry", "add its title, clinician lines and suggestion")
-            if bottom[topic] != 1:  # type: ignore[index]
-                message = f"{bottom[topic]} bottom-line statements"  # type: ignore[index]
-                yield Problem("statements", 0, topic, message, "mark exactly one statement of the topic `bottom_line: true`")
+            marked = [s.id for s in self.content.statements.values() if s.bottom_line and s.topic == topic]
+            message, mend = f"{len(marked)} bottom-line statements", "mark exactly one statement of the topic `bottom_line: true`"
+            if not marked:
+                yield Problem("statements", 0, topic, message, mend)
+            for extra in marked[1:]:
+                yield self._problem("statement", extra, "bottom_line", message, mend)
         for t in self.content.topics.values():
             for name in ("clinician", "clinician_decline"):
                 for lang, text in getattr(t, name).items():
@@ -160,7 +160,7 @@ class Checker:
                         message = f"{len(text.split())} words"
                         yield self._problem("topic", t.id, f"{name}.{lang}", message, f"{self.rules.clinician_words} words at most")
             for name in ("title", "clinician", "clinician_decline", "suggestion"):
-                for lang in ("en", "es"):
+                for lang in LANGUAGES:
                     if lang not in getattr(t, name):
                         yield self._problem("topic", t.id, name, f"no {lang} text", f"add {name}.{lang}")
 
@@ -178,12 +178,16 @@ class Checker:
                 message = f"fact {fact_id!r} is a claim of an interview or news item"
                 yield self._problem(label, key, f"{part}facts", message, "show it only as one side of a disagreement")
         read = {source for fact in known for source in fact.source_ids()}
+        yield from self._sources(label, key, f"{part}sources", [c.id for c in cited])
         for c in cited:
-            if c.id not in self.content.sources:
-                yield self._problem(label, key, f"{part}sources", f"no source {c.id!r}", "add it to sources.yml or correct the id")
-            elif c.id not in read:
+            if c.id in self.content.sources and c.id not in read:
                 message = f"source {c.id!r} supports none of the linked facts"
                 yield self._problem(label, key, f"{part}sources", message, "cite a source of its facts, or link the fact")
+
+    def _sources(self, label: str, key: str, part: str, ids: Sequence[str]) -> Iterator[Problem]:
+        for source in ids:
+            if source not in self.content.sources:
+                yield self._problem(label, key, part, f"no source {source!r}", "add it to sources.yml or correct the id")
 
     def links(self) -> Iterator[Problem]:
         """Facts, sources and locators resolve; a fact's country stands on its statement."""
@@ -192,68 +196,57 @@ class Checker:
             for fact_id in s.facts:
                 fact = self.content.facts.get(fact_id)
                 country = (fact.region or "").split("-")[0] if fact else ""
-                if country in ("US", "CA", "GB", "IE", "AU", "ES", "EU") and s.regions and country not in s.regions:
+                if country in REGIONS and country not in s.regions:
                     message = f"fact {fact_id!r} holds in {country} only"
                     yield self._problem("statement", s.id, "regions", message, f"add {country} to regions and name it in the text")
+        for f in self.content.facts.values():
+            yield from self._sources("fact", f.id, "sources", f.source_ids())
         for d in self.content.disagreements.values():
             for i, p in enumerate(d.positions):
                 yield from self._cited("disagreement", d.id, f"positions[{i}].", p.facts, p.sources, allow_seed=True)
 
-    def _certainty(self, label: str, key: str, part: str, entry: Statement | Position, texts: dict[str, str]) -> Iterator[Problem]:
+    def _published(self, label: str, key: str, part: str, entry: Statement | Position) -> Iterator[Problem]:
         facts = [self.content.facts[f] for f in entry.facts if f in self.content.facts]
-        if entry.certainty in GRADED and not any(
-            f.certainty == entry.certainty and f.certainty_by == entry.certainty_by for f in facts
-        ):
+        rated = (entry.certainty, entry.certainty_by)
+        if entry.certainty in LEVELS and rated not in {(f.certainty, f.certainty_by) for f in facts}:
             message = f"certainty {entry.certainty!r} by {entry.certainty_by!r} is published by none of its facts"
             yield self._problem(label, key, f"{part}certainty", message, "copy a fact's level and rater, or leave it not_graded")
-        if entry.certainty not in GRADED or (isinstance(entry, Statement) and entry.kind not in ("effect", "no_effect")):
-            return
-        for lang, text in texts.items():
-            verbs = self.rules.verbs[lang][entry.certainty]
-            if not any(p.search(text) for p in verbs["must"]):
-                message = f"the verb does not carry {entry.certainty!r} certainty"
-                yield self._problem(label, key, f"{part}text.{lang}", message, "see the table of certainty verbs in docs/knowledge.md")
-            for p in verbs["never"]:
-                if p.search(text):
-                    message = f"the wording contradicts {entry.certainty!r} certainty ({p.pattern})"
-                    yield self._problem(label, key, f"{part}text.{lang}", message, "use the verb of its level")
 
     def certainty(self) -> Iterator[Problem]:
-        """A level is only copied as published, and the verb carries it."""
+        """A level is only copied as published, and the verb of an effect carries it."""
         for s in self.content.statements.values():
-            yield from self._certainty("statement", s.id, "", s, s.text)
+            yield from self._published("statement", s.id, "", s)
         for d in self.content.disagreements.values():
             for i, p in enumerate(d.positions):
-                facts = [self.content.facts[f] for f in p.facts if f in self.content.facts]
-                if p.certainty in GRADED and not any(f.certainty == p.certainty for f in facts):
-                    message = f"certainty {p.certainty!r} is published by none of its facts"
-                    yield self._problem("disagreement", d.id, f"positions[{i}].certainty", message, "copy a fact's level")
+                yield from self._published("disagreement", d.id, f"positions[{i}].", p)
+        for label, key, part, lang, text in self._texts():
+            entry = self.content.statements.get(key) if label == "statement" else None
+            if entry is None or entry.certainty not in LEVELS or entry.kind not in ("effect", "no_effect"):
+                continue
+            must, never = self.rules.verbs[lang, entry.certainty]
+            if not any(p.search(text) for p in must):
+                message = f"the verb does not carry {entry.certainty!r} certainty"
+                yield self._problem(label, key, part, message, "see the table of certainty verbs in docs/knowledge.md")
+            for p in never:
+                if p.search(text):
+                    message = f"the wording contradicts {entry.certainty!r} certainty ({p.pattern})"
+                    yield self._problem(label, key, part, message, "use the verb of its level")
 
     def numbers(self) -> Iterator[Problem]:
-        """Every number of a statement occurs in one of its facts or sources."""
-        for s in self.content.statements.values():
-            allowed = self._numbers_of(s.facts, s.sources)
-            for lang, text in s.text.items():
-                for number in sorted(_numbers(text, words=False) - allowed):
-                    message = f"the number {number} is in none of its facts"
-                    yield self._problem("statement", s.id, f"text.{lang}", message, "copy numbers exactly from the fact")
-        for d in self.content.disagreements.values():
-            allowed = set().union(*(self._numbers_of(p.facts, p.sources) for p in d.positions))
-            for label, key, part, _, text in self._texts():
-                if label == "disagreement" and key == d.id:
-                    for number in sorted(_numbers(text, words=False) - allowed):
-                        message = f"the number {number} is in none of its facts"
-                        yield self._problem(label, key, part, message, "copy numbers exactly from the fact")
+        """Every number of a text occurs in one of its facts or sources."""
+        allowed = {("statement", s.id): self._numbers_of([s]) for s in self.content.statements.values()}
+        allowed |= {("disagreement", d.id): self._numbers_of(d.positions) for d in self.content.disagreements.values()}
+        for label, key, part, _, text in self._texts():
+            for number in sorted(_numbers(text, words=False) - allowed[label, key]):
+                message = f"the number {number} is in none of its facts"
+                yield self._problem(label, key, part, message, "copy numbers exactly from the fact")
 
-    def _numbers_of(self, facts: Sequence[str], cited: Sequence[Cited]) -> set[str]:
-        allowed: set[str] = set()
-        for fact_id in facts:
-            if (fact := self.content.facts.get(fact_id)) is not None:
-                allowed |= _numbers(f"{fact.claim} {fact.notes or ''} {fact.locator or ''} {fact.numbers}", words=True)
-        for c in cited:
-            if (source := self.content.sources.get(c.id)) is not None:
-                allowed |= _numbers(f"{source.year or ''} {source.title} {c.locator}", words=True)
-        return allowed
+    def _numbers_of(self, entries: Sequence[Statement | Position]) -> set[str]:
+        facts = [self.content.facts[f] for entry in entries for f in entry.facts if f in self.content.facts]
+        cited = [(self.content.sources[c.id], c.locator) for entry in entries for c in entry.sources if c.id in self.content.sources]
+        texts = [f"{f.claim} {f.notes or ''} {f.locator or ''} {f.numbers}" for f in facts]
+        texts += [f"{source.year or ''} {source.title} {locator}" for source, locator in cited]
+        return _numbers(" ".join(texts), words=True)
 
     def forbidden(self) -> Iterator[Problem]:
         """Promises, verdicts and advice never stand in a text."""
@@ -275,25 +268,25 @@ class Checker:
     def readability(self) -> Iterator[Problem]:
         """Grade and sentence length, with the unavoidable terms left out of the grade."""
         for label, key, part, lang, text in self._texts():
-            limits = self.rules.reading[lang]
-            plain = self.plain(text, lang)
+            english, spanish = self.rules.reading.en, self.rules.reading.es
+            longest = english.max_sentence_words if lang == "en" else spanish.max_sentence_words
             sentences = [x for x in _SENTENCE.split(text) if x.strip()]
             words = [len(x.split()) for x in sentences]
             for n, sentence in zip(words, sentences, strict=True):
-                if n > limits["max_sentence_words"]:
+                if n > longest:
                     message = f"a sentence of {n} words ({sentence[:40]}…)"
-                    yield self._problem(label, key, part, message, f"{limits['max_sentence_words']} at most")
+                    yield self._problem(label, key, part, message, f"{longest} at most")
             if lang == "en":
-                grade = textstat.flesch_kincaid_grade(plain)
+                grade = textstat.flesch_kincaid_grade(self.plain(text, lang))
                 if label == "statement":
                     self.grades.append(grade)
                     self.sentence_words += words
-                if grade > limits["max_grade"]:
+                if grade > english.max_grade:
                     message = f"reading grade {grade:.1f}"
-                    yield self._problem(label, key, part, message, f"{limits['max_grade']} at most: shorter words and sentences")
-            elif (score := inflesz(text)) < limits["min_inflesz"]:
+                    yield self._problem(label, key, part, message, f"{english.max_grade} at most: shorter words and sentences")
+            elif (score := inflesz(text)) < spanish.min_inflesz:
                 message = f"INFLESZ {score:.0f}"
-                yield self._problem(label, key, part, message, f"{limits['min_inflesz']:.0f} at least: shorter words and sentences")
+                yield self._problem(label, key, part, message, f"{spanish.min_inflesz:.0f} at least: shorter words and sentences")
 
     def plain(self, text: str, lang: str) -> str:
         """The text with unavoidable terms replaced by one short word, for the grade only."""
@@ -330,7 +323,7 @@ class Checker:
                     yield self._problem("disagreement", d.id, "statements", message, "correct the id")
 
     def phrasings(self) -> Iterator[Problem]:
-        """At least four a statement, and none that belongs to two."""
+        """At least four a statement, none that belongs to two, none that is another one in capitals."""
         owner: dict[tuple[str, str], str] = {}
         for s in self.content.statements.values():
             if len(s.phrasings.get("en", [])) < 4:
@@ -339,22 +332,26 @@ class Checker:
             for lang, phrasings in s.phrasings.items():
                 for phrasing in phrasings:
                     key = (lang, re.sub(r"\W+", " ", phrasing.lower()).strip())
-                    if (first := owner.setdefault(key, s.id)) != s.id or phrasings.count(phrasing) > 1:
-                        message = f"the phrasing {phrasing!r} belongs to {first!r} too"
+                    if key in owner:
+                        place = "stands twice here" if owner[key] == s.id else f"belongs to {owner[key]!r} too"
+                        message = f"the phrasing {phrasing!r} {place}"
                         yield self._problem("statement", s.id, f"phrasings.{lang}", message, "keep it where it is answered best")
+                    owner.setdefault(key, s.id)
 
     def lexicon(self) -> Iterator[Problem]:
         """Conditions, medicines, routes and aspects named by statements are in the lexicon; no name means two things."""
-        for kind in ("conditions", "medicines", "routes", "aspects"):
+        names: dict[str, tuple[str, str]] = {}  # of all kinds and languages, as the Namer looks them up
+        for kind in Lexicon.model_fields:
             entries = getattr(self.content.lexicon, kind)
             known = {e.id for e in entries}
-            names: dict[tuple[str, str], str] = {}
             for e in entries:
-                for lang, values in e.names.items():
-                    for name in values:
-                        if (first := names.setdefault((lang, name), e.id)) != e.id:
-                            message = f"{name!r} names {first!r} too"
-                            yield Problem("lexicon.yml", 0, f"{kind}.{e.id}", message, "keep it in one entry")
+                for name in itertools.chain(*e.names.values()):
+                    first = names.setdefault(name, (kind, e.id))
+                    if first != (kind, e.id):
+                        message = f"{name!r} names {first[1]!r} too"
+                        yield self._problem("lexicon", f"{kind}.{e.id}", "", message, "keep it in one entry")
+                    if name != name.lower():
+                        yield self._problem("lexicon", f"{kind}.{e.id}", "", f"{name!r} is never found", "write it in lower case")
             for s in self.content.statements.values():
                 for value in getattr(s, kind):
                     if value not in known:
@@ -384,18 +381,19 @@ class Checker:
                 yield self._problem("fact", fact.id, "display", message, "use it, or give the reason in unused_facts.yml")
         for fact_id in self.content.unused_facts:
             if fact_id not in self.content.facts:
-                yield Problem("unused_facts.yml", 0, fact_id, "no such fact", "remove the entry")
+                yield self._problem("unused", fact_id, "", "no such fact", "remove the entry")
             elif fact_id in used:
-                yield Problem("unused_facts.yml", 0, fact_id, "the fact is used after all", "remove the entry")
+                yield self._problem("unused", fact_id, "", "the fact is used after all", "remove the entry")
 
     def safety(self) -> Iterator[Problem]:
         """Safety rules, contacts and urgent wording load and are complete."""
         try:
             from knowledge.safety import content_problems
-        except ImportError:
-            return
 
-        yield from content_problems(self.root, self.now)
+            yield from content_problems(self.root, self.now)
+        except ImportError as error:
+            # unheld rules must never look like kept ones
+            yield Problem("safety", 0, "all", f"the safety rules cannot be held: {error}", "repair or install what is missing")
 
     def _used(self) -> set[str]:
         used = {f for s in self.content.statements.values() for f in s.facts}
@@ -414,6 +412,7 @@ class Checker:
             "statements": len(c.statements),
             "statements by language": dict(languages),
             "phrasings": sum(len(p) for s in c.statements.values() for p in s.phrasings.values()),
+            "phrasings per statement (min)": min((len(s.phrasings.get("en", ())) for s in c.statements.values()), default=0),
             "sources": len(c.sources),
             "usable facts": len(usable),
             "usable facts used": len(used),
@@ -425,15 +424,20 @@ class Checker:
             "maximum grade": round(max(self.grades), 1) if self.grades else None,
             "mean sentence (words)": round(statistics.mean(self.sentence_words), 1) if self.sentence_words else None,
             "dose patterns": self.dose_hits,
-            "signed": sum(1 for _ in c.signatures),
+            "signed": len(Signatures(c, self.root).signed()),
         }
-        limits = self.rules.reading["en"]
-        if self.grades and statistics.median(self.grades) > limits["median_grade"]:
+        limits = self.rules.reading.en
+        if self.grades and statistics.median(self.grades) > limits.median_grade:
             message = f"median reading grade {statistics.median(self.grades):.1f}"
-            report.problems.append(Problem("statements", 0, "all", message, f"{limits['median_grade']} at most"))
-        if self.sentence_words and statistics.mean(self.sentence_words) > limits["mean_sentence_words"]:
+            report.problems.append(Problem("statements", 0, "all", message, f"{limits.median_grade} at most"))
+        if self.sentence_words and statistics.mean(self.sentence_words) > limits.mean_sentence_words:
             message = f"mean sentence {statistics.mean(self.sentence_words):.1f} words"
-            report.problems.append(Problem("statements", 0, "all", message, f"{limits['mean_sentence_words']} at most"))
+            report.problems.append(Problem("statements", 0, "all", message, f"{limits.mean_sentence_words} at most"))
+
+
+def _typed(text: str) -> str:
+    """As a keyboard types it: patterns know neither curly apostrophes nor unusual or invisible blanks."""
+    return clean(text).translate(_TYPED)
 
 
 def _numbers(text: str, words: bool) -> set[str]:
@@ -441,8 +445,6 @@ def _numbers(text: str, words: bool) -> set[str]:
     found = {_plain_number(n) for n in _NUMBER.findall(text)}
     if words:
         found |= {_WORD_NUMBERS[w] for w in re.findall(r"[a-z]+", text.lower()) if w in _WORD_NUMBERS}
-        # "21-day", "10.09": the parts of compound figures are the fact's own too
-        found |= {part for n in list(found) for part in [n.rstrip("0").rstrip(".")] if part}
     return found
 
 
@@ -479,13 +481,22 @@ def _spanish_syllables(word: str) -> int:
 
 
 def check(root: Path = CONTENT, embed: Embed | None = None, now: dt.date | None = None) -> tuple[Content, Report]:
-    """Load and check one content folder.
+    """Read and check one content folder.
+
+    Returns:
+        What could be read, and every problem. What could not be read stands first: rules broken for want of it follow.
 
     Raises:
-        ContentError: when entries cannot even be read.
+        ContentError: when wording/checks.yml cannot be read, so that no rule can be held.
+
     """
-    content = Content.load(root)
-    return content, Checker(content, root, embed, now).run()
+    content, unread = Content.read(root)
+    try:
+        report = Checker(content, root, embed, now).run()
+    except ContentError as error:
+        raise ContentError([*unread, *error.problems]) from error
+    report.problems = [*unread, *report.problems]
+    return content, report
 
 
 def topic_counts(content: Content) -> dict[str, Counter[str]]:

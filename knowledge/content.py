@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,6 +57,7 @@ def read_yaml(path: Path, root: Path) -> Any:
 
     Raises:
         ContentError: with file and line when the file is not readable UTF-8 YAML.
+
     """
     name = str(path.relative_to(root))
     try:
@@ -76,6 +77,7 @@ def read_model(kind: type[M], name: str, root: Path) -> M:
 
     Raises:
         ContentError: with every field that breaks the model.
+
     """
     reader = _Reader(root)
     entry = reader.model(kind, read_yaml(root / name, root), name, kind.__name__.lower())
@@ -105,6 +107,7 @@ class Content:
 
         Raises:
             ContentError: with every unreadable file and every entry that breaks its model, in one go.
+
         """
         content, problems = cls.read(root)
         if problems:
@@ -251,7 +254,7 @@ class _Reader:
             for item in data["statements"]:
                 merged = _Mapping({**shared, **item}) if isinstance(item, dict) else item
                 if isinstance(item, dict):
-                    merged.line = item.line  # type: ignore[union-attr,attr-defined]
+                    merged.line = item.line  # type: ignore[attr-defined]
                 whole.append(merged)
             self._collect(statements, name, Statement, "statement", whole)
         return statements
@@ -260,13 +263,10 @@ class _Reader:
         name = "lexicon.yml"
         data = self.yaml(self.root / name)
         entries: dict[str, list[LexiconEntry]] = {kind: [] for kind in Lexicon.model_fields}
-        if isinstance(data, dict):
-            for kind in entries:
-                # entry by entry, so that each has its line; a missing kind is left to the model
-                if kind in data:
-                    rows = self.rows(name, data[kind])
-                    entries[kind] = list(self._collect({}, name, LexiconEntry, "lexicon", rows, f"{kind}.").values())
-                    data[kind] = entries[kind]
+        # entry by entry, so that each has its line; a kind that is missing is left to the model
+        for kind in set(entries) & set(data if isinstance(data, dict) else ()):
+            rows = self.rows(name, data[kind])
+            data[kind] = entries[kind] = list(self._collect({}, name, LexiconEntry, "lexicon", rows, f"{kind}.").values())
         lexicon = self.model(Lexicon, data, name, "lexicon") if data is not None else None
         return lexicon or Lexicon(**entries)
 

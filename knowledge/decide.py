@@ -147,8 +147,7 @@ class Decider:
         if intent and intent.startswith("out_of_scope"):
             score *= 1 - at["scope_weight"] * confidence
         debug.update(_explain(best), score=round(score, 3))
-        remembered = self._remember(best.entities, context, best.candidates[0].topic)
-        if score < at["clarify_at"]:
+        if score < at["clarify_at"] or not best.candidates:
             debug.setdefault("because", f"score {score:.2f} below {at['clarify_at']}")
             outside = bool(intent and intent.startswith("out_of_scope"))
             lead, reason = ("abstain_out_of_scope", "out_of_scope") if outside else ("abstain_no_statement", "no_statement")
@@ -157,19 +156,20 @@ class Decider:
             debug.setdefault("because", f"score {score:.2f} between {at['clarify_at']} and {at['answer_at']}")
             topics = tuple(dict.fromkeys(c.topic for c in best.candidates))[: SUGGESTIONS + 1]
             return Decision("clarify", lead="clarify_lead", suggestions=topics, topic=topics[0], context=context)
+        remembered = self._remember(best.entities, context, best.candidates[0].topic)
         chosen = self._merge([self.search.choose(f) for f in founds])
         debug.setdefault("because", f"score {score:.2f} at least {at['answer_at']}")
         return self._shown("answer", chosen, remembered)
 
     def _decline(self, reason: str, prepared: str, vector: np.ndarray | None, context: Context, region: str | None) -> Decision:
         found = self.search.find(prepared, vector, region)
-        first = found.candidates[0]
         near = found.confidence >= self.search.calibration["decline_shows_at"]
         if reason in NO_STATEMENTS or not near:
-            topic = first.topic if near else None
+            topic = found.candidates[0].topic if near else None
             return Decision("decline", reason=reason, topic=topic, suggestions=_OPENERS, context=context)
-        chosen = [c for c in self.search.choose(found) if c.topic == first.topic][:2]
-        shown = self._shown("decline", chosen, self._remember(found.entities, context, first.topic))
+        topic = found.candidates[0].topic
+        chosen = [c for c in self.search.choose(found) if c.topic == topic][:2]
+        shown = self._shown("decline", chosen, self._remember(found.entities, context, topic))
         return replace(shown, reason=reason)
 
     def _meta(self, intent: str, context: Context, debug: dict[str, Any]) -> Decision:
@@ -180,7 +180,8 @@ class Decider:
             return Decision("clarify", lead="clarify_lead", suggestions=_OPENERS, context=context)
         topic = self.content.statements[last[0]].topic
         if intent == "more":
-            rest = [s for s in self.content.statements.values() if s.topic == topic and s.id not in last][:SUGGESTIONS]
+            rest = [s for s in self.content.statements.values() if s.topic == topic and s.id not in last and self.search.shows(f"statement:{s.id}")]
+            rest = rest[:SUGGESTIONS]
             if not rest:
                 suggestions = tuple(self.content.topics[topic].related)[:SUGGESTIONS]
                 return Decision("clarify", lead="nothing_more", suggestions=suggestions, topic=topic, context=context)
@@ -227,7 +228,7 @@ class Decider:
             if topic and self.content.statements[statement_id].topic != topic:
                 continue
             for d in self.content.disagreements.values():
-                if statement_id in d.statements:
+                if statement_id in d.statements and self.search.shows(f"disagreement:{d.id}"):
                     return d.id
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal["answer", "clarify", "abstain", "decline", "urgent", "smalltalk", "unavailable"]
 
@@ -46,6 +46,7 @@ class Decision:
         build: Hash of the build that decided.
         context: The conversation's memory after this turn.
         debug: Why, for `explain` and the debug field.
+
     """
 
     kind: Kind
@@ -74,19 +75,23 @@ class Decision:
 
         Raises:
             ValueError: when it is not a decision.
+
         """
         try:
+            debug, suggestions = data.get("debug") or {}, data.get("suggestions", ())
+            if data["kind"] not in get_args(Kind) or not isinstance(debug, dict) or not isinstance(suggestions, (list, tuple)):
+                raise TypeError("a field of a wrong kind")
             return cls(
                 kind=data["kind"],
                 reason=data.get("reason"),
                 lead=data.get("lead"),
                 statements=tuple((str(i), float(s)) for i, s in data.get("statements", ())),
                 disagreement=data.get("disagreement"),
-                suggestions=tuple(data.get("suggestions", ())),
+                suggestions=tuple(suggestions),
                 topic=data.get("topic"),
                 outside_region=bool(data.get("outside_region")),
                 build=str(data.get("build", "")),
-                debug=data.get("debug") or {},
+                debug=debug,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError("not a decision") from error

@@ -22,8 +22,12 @@ def build_folder() -> Path:
     return Path(named).resolve() if named else current(Path("build"))
 
 
-def load_decider(folder: Path | None = None) -> Decider:
+def load_decider(folder: Path | None = None, require_signed: bool | None = None) -> Decider:
     """A decider over a verified build, with its encoder.
+
+    Args:
+        folder: The build; found when not given.
+        require_signed: Show only what is signed; KETAMINE_GUIDE_REQUIRE_SIGNED when not given.
 
     Raises:
         BuildMissing: when there is no build.
@@ -32,5 +36,7 @@ def load_decider(folder: Path | None = None) -> Decider:
     folder = folder or build_folder()
     verify(folder)
     encoder = Encoder.load(folder / "encoder")
-    search = Search.load(folder, encoder)
+    if require_signed is None:
+        require_signed = os.environ.get("KETAMINE_GUIDE_REQUIRE_SIGNED", "").lower() in ("1", "true", "yes", "on")
+    search = Search.load(folder, encoder, require_signed)
     return Decider(search, DeclineRules.load(folder / "content" / "safety"))

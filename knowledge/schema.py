@@ -49,7 +49,7 @@ Topic = Literal[
 ]  # fmt: skip
 TOPICS: tuple[str, ...] = get_args(Topic)
 REGIONS: tuple[str, ...] = get_args(Region)
-LANGUAGES: tuple[str, ...] = get_args(Language)
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 LEVELS: tuple[str, ...] = get_args(Level)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{1,80}$")]
@@ -74,7 +74,8 @@ class Rated(Model):
     @field_validator("certainty_by")
     @classmethod
     def _rater(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if (info.data.get("certainty") in LEVELS) != (value is not None) and "certainty" in info.data:
+        certainty = info.data.get("certainty")  # None when that field is wrong itself
+        if certainty is not None and (certainty in LEVELS) != (value is not None):
             raise ValueError("certainty_by names who rated the certainty; it stands exactly when certainty is graded")
         return value
 

@@ -18,6 +18,7 @@ from knowledge.build import topics_of
 from knowledge.content import Content
 from knowledge.encoder import Encoder
 from knowledge.schema import Statement
+from knowledge.sign import Signatures
 from knowledge.text import Entities, Namer, Speller, count_words, parts
 
 BM25_WEIGHT = 0.2  # a bonus on the cosine; rank fusion made MiniLM worse on every clean set measured
@@ -25,6 +26,7 @@ SIGNAL = {"conditions": (0.06, -0.10), "medicines": (0.05, -0.08), "routes": (0.
 TOPIC_WEIGHT = 0.5  # times the topic classifier's probability
 BOTTOM_LINE = 0.02
 FOREIGN = -0.5
+HIDDEN = -9.0
 SHOWN = 4
 SAME = 0.90
 DEPTH = 60
@@ -82,9 +84,10 @@ class Search:
         folder: The build.
         content: Its content.
         encoder: The encoder whose vectors the index holds; None where every query brings its vector.
+        require_signed: Leave out statements that no clinician has signed as they stand.
     """
 
-    def __init__(self, folder: Path, content: Content, encoder: Encoder | None):
+    def __init__(self, folder: Path, content: Content, encoder: Encoder | None, require_signed: bool = False):
         self.folder = folder
         self.content = content
         self.encoder = encoder
@@ -106,14 +109,17 @@ class Search:
         self.calibration: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "calibration.yml").read_text("utf-8"))
         scope = np.load(folder / "scope.npz")
         self._scope_weights, self._scope_bias = scope["weights"], scope["bias"]
+        signatures = Signatures(content)
+        self.shows = lambda what: not require_signed or signatures.is_signed(what)
+        self._hidden = np.array([not self.shows(f"statement:{i}") for i in ids], dtype=bool)
         topics = topics_of(content)
         self._topic = np.array([topics.index(s.topic) for s in content.statements.values()])
 
     @classmethod
-    def load(cls, folder: Path, encoder: Encoder | None = None) -> Search:
+    def load(cls, folder: Path, encoder: Encoder | None = None, require_signed: bool = False) -> Search:
         """Read a build (already verified)."""
         content = Content.from_json((folder / "content.json").read_text("utf-8"))
-        return cls(folder, content, encoder)
+        return cls(folder, content, encoder, require_signed)
 
     def _tokens(self, texts: Sequence[str]) -> Any:
         return bm25s.tokenize(list(texts), stopwords="en", stemmer=self._stemmer, show_progress=False)
@@ -157,7 +163,8 @@ class Search:
         logits = self._scope_weights @ query + self._scope_bias
         odds = np.exp(logits[:-1] - logits[:-1].max())
         total = best + signals + TOPIC_WEIGHT * (odds / odds.sum())[self._topic] + FOREIGN * foreign
-        order = np.argsort(-total)[:DEPTH]
+        total[self._hidden] = HIDDEN
+        order = [i for i in np.argsort(-total)[:DEPTH] if not self._hidden[i]]
         candidates = []
         for i in order:
             own = np.flatnonzero(self._owner == i)
@@ -174,6 +181,8 @@ class Search:
                     foreign=bool(foreign[i]),
                 )
             )
+        if not candidates:
+            return Found(prepared, entities, (), float(logits[:-1].max()), float(logits[-1]), 0.0)
         return self._calibrated(prepared, entities, tuple(candidates), float(logits[:-1].max()), float(logits[-1]))
 
     def _calibrated(self, query: str, entities: Entities, candidates: tuple[Candidate, ...], topic: float, scope: float) -> Found:

@@ -37,6 +37,7 @@ class Signatures:
     Args:
         content: Checked content.
         root: Its folder, for the signed files; None leaves these out.
+
     """
 
     def __init__(self, content: Content, root: Path | None = None):
@@ -53,6 +54,10 @@ class Signatures:
     def is_signed(self, what: str) -> bool:
         """Whether one text is signed as it stands."""
         return what in self._valid
+
+    def signed(self) -> list[str]:
+        """What is signed as it stands."""
+        return sorted(self._valid)
 
     def unsigned(self) -> list[str]:
         """What is not signed as it stands."""
@@ -81,7 +86,9 @@ def signable(content: Content, root: Path | None) -> Iterable[tuple[str, BaseMod
                     yield f"file:{path.relative_to(root)}", path.read_bytes()
 
 
-def sign(root: Path, by: str, *, statements: Sequence[str] = (), topics: Sequence[str] = (), wording: bool = False, on: dt.date | None = None) -> list[str]:
+def sign(
+    root: Path, by: str, *, statements: Sequence[str] = (), topics: Sequence[str] = (), wording: bool = False, on: dt.date | None = None
+) -> list[str]:
     """Record a review in signatures.yml.
 
     Args:
@@ -97,19 +104,20 @@ def sign(root: Path, by: str, *, statements: Sequence[str] = (), topics: Sequenc
 
     Raises:
         ContentError: for an unknown id, an empty name, or nothing to sign.
+
     """
     content = Content.load(root)
     problems = [Problem("signatures.yml", 0, s, "no such statement", "correct the id") for s in statements if s not in content.statements]
     problems += [Problem("signatures.yml", 0, t, "no such topic", "correct the topic") for t in topics if t not in content.topics]
-    if "," not in by or len(by.strip()) < 5:
+    if sum(bool(part.strip()) for part in by.split(",")) < 2:
         problems.append(Problem("signatures.yml", 0, "by", "a signature needs name and role", 'write --by "Name, role"'))
     if not (statements or topics or wording):
         problems.append(Problem("signatures.yml", 0, "what", "nothing to sign", "give --statements, --topic or --wording"))
     if problems:
         raise ContentError(problems)
-    of_topics = {f"statement:{s.id}" for s in content.statements.values() if s.topic in topics}
-    of_topics |= {f"disagreement:{d.id}" for d in content.disagreements.values() if any(content.statements[s].topic in topics for s in d.statements)}
-    wanted = {f"statement:{s}" for s in statements} | {f"topic:{t}" for t in topics} | of_topics
+    of_topics = {s.id for s in content.statements.values() if s.topic in topics}
+    wanted = {f"statement:{s}" for s in {*statements, *of_topics}} | {f"topic:{t}" for t in topics}
+    wanted |= {f"disagreement:{d.id}" for d in content.disagreements.values() if of_topics & set(d.statements)}
     day = (on or today()).isoformat()
     signed = {s.what: s.model_dump(mode="json") for s in content.signatures}
     names = []

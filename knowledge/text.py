@@ -13,14 +13,16 @@ from rapidfuzz.distance import OSA
 from knowledge.schema import Lexicon
 
 _WORD = re.compile(r"[a-z0-9áéíóúüñ'-]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
-_PARTS = re.compile(r"(?:\?+\s*|[.!;]\s+|\n+|,?\s+(?:and|but|also|plus|y|pero|además)\s+(?=(?:how|what|is|are|does|do|can|will|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede)\b))", re.IGNORECASE)  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_QUESTION = "how|what|is|are|does|do|can|will|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede"
+_PARTS = re.compile(r"(?:\?+\s*|[.!;]\s+|\n+|,?\s+(?:and|but|also|plus|y|pero|además)\s+(?=(?:" + _QUESTION + r")\b))", re.IGNORECASE)
 
 
 def clean(text: str) -> str:
-    """NFC, control and invisible characters removed, white space folded."""
+    """NFC, invisible characters removed, control characters taken for blanks, white space folded."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
-    return re.sub(r"\s+", " ", _CONTROL.sub(" ", text)).strip()
+    return re.sub(r"\s+", " ", _CONTROL.sub(" ", _INVISIBLE.sub("", text))).strip()
 
 
 def words(text: str) -> list[str]:
@@ -35,13 +37,14 @@ def parts(text: str) -> list[str]:
 
 
 class Speller:
-    """Repairs words unknown to the base that lie one edit from a word it uses often.
+    """Repairs words unknown to the base that lie one edit (of 8 letters and more: two) from a word it uses often.
 
     A word that the encoder's own vocabulary holds whole is an ordinary English word and is left alone.
 
     Args:
         counts: Words of the content and how often each occurs.
         known: Other words never to touch.
+
     """
 
     def __init__(self, counts: Mapping[str, int], known: Iterable[str] = ()):
@@ -103,7 +106,7 @@ class Namer:
                 for name in [n for names in entry.names.values() for n in names]:
                     self._names.setdefault(name, (kind, entry.id))
         ordered = sorted(self._names, key=len, reverse=True)
-        self._pattern = re.compile(r"(?<![\w-])(" + "|".join(re.escape(n) for n in ordered) + r")(?![\w-])")
+        self._pattern = re.compile(r"(?<![\w-])(" + ("|".join(re.escape(n) for n in ordered) or "(?!)") + r")(?![\w-])")
 
     def find(self, text: str) -> Entities:
         """The entities a text names."""

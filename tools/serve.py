@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from knowledge.build import sha256
 from knowledge.errors import BuildMissing
 from web.settings import Settings, SettingsError, settings
 from web.store import engine_for
@@ -67,7 +68,7 @@ def supervisor_config(config: Settings, build: Path) -> str:
     app, bot = ROOT / ".venv/bin/python", ROOT / ".venv-bot/bin/python"
     run = config.var.resolve() / "run"
     programs = {
-        "actions": f"{app} -m rasa_sdk --actions actions.actions --port {config.actions_port}",
+        "actions": f"{app} -m actions --port {config.actions_port}",
         "rasa": (
             f"{bot} -m rasa run --model {build / 'rasa' / 'model.tar.gz'} --endpoints {run / 'endpoints.yml'} --interface 127.0.0.1 "
             f"--port {config.rasa_port} --connector rest --response-timeout 10"
@@ -129,8 +130,13 @@ def main() -> int:
     except (SettingsError, BuildMissing) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if not (build / "rasa" / "model.tar.gz").is_file():
+    model = build / "rasa" / "model.tar.gz"
+    if not model.is_file():
         print(f"error: build {build.name} has no trained dialogue: run `make build`", file=sys.stderr)
+        return 1
+    if sha256(model) != (build / "rasa" / "sha256").read_text("utf-8").strip():
+        # Rasa unpacks and runs what is in it (CVE-2024-49375): only what was trained here is ever loaded
+        print(f"error: the dialogue model of build {build.name} was altered: run `make clean build`", file=sys.stderr)
         return 1
     for name, host, port in (("port", config.host, config.port), ("rasa_port", "127.0.0.1", config.rasa_port), ("actions_port", "127.0.0.1", config.actions_port)):
         if not free(host, port):
@@ -140,11 +146,19 @@ def main() -> int:
     for folder in (run, config.var / "log"):
         folder.mkdir(parents=True, exist_ok=True)
     config.var.chmod(0o700)
+    if config.require_signed:
+        from web.parts import Parts
+
+        try:
+            Parts.from_settings(config)
+        except SettingsError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     migrate(config)
     (run / "endpoints.yml").write_text(endpoints(config), "utf-8")
     (run / "endpoints.yml").chmod(0o600)
     (run / "supervisor.conf").write_text(supervisor_config(config, build), "utf-8")
-    (config.var / "rasa.build").write_text(build.name, "utf-8")
+    (config.var / "dialogue.build").write_text(build.name, "utf-8")
     process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", str(run / "supervisor.conf")], cwd=ROOT, start_new_session=True, env=os.environ)  # noqa: S603
 
     def stop(*_: object) -> None:

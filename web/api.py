@@ -197,7 +197,8 @@ def metrics() -> Response:
         sent = request.headers.get("Authorization", "")
         if not hmac.compare_digest(sent.encode(), f"Bearer {token.get_secret_value()}".encode()):
             raise Refusal("forbidden")
-    elif not _is_loopback(request.remote_addr):
+    elif not _is_loopback(request.remote_addr) or "X-Forwarded-For" in request.headers:
+        # a proxy on this machine is on the loopback too; whom it speaks for is not
         raise Refusal("forbidden")
     return Response(generate_latest(parts.metrics.registry), content_type=CONTENT_TYPE_LATEST)
 

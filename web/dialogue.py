@@ -121,9 +121,9 @@ class Dialogue:
         self._count_error("empty")
         return Decision("unavailable", reason="down")
 
-    def alive(self) -> bool:
-        """Whether Rasa answers at all (for readiness)."""
+    def alive(self, url: str) -> bool:
+        """Whether a loopback address answers at all (for readiness)."""
         try:
-            return self._client.get(self._url.rsplit("/webhooks", 1)[0] + "/", timeout=1.0).status_code == 200
+            return self._client.get(url, timeout=1.0).status_code == 200
         except httpx.HTTPError:
             return False

@@ -79,7 +79,7 @@ def chat_config(mode: str) -> dict[str, Any]:
             if code != language
         ],
         "api": "/api",
-        "urls": {"privacy": url_for("pages.privacy_page"), "sources": "/sources", "qr": "/qr", "exit": url_for("embed.kiosk_exit")},
+        "urls": {"public": str(us.guide_url).rstrip("/") if us.guide_url else None, "privacy": url_for("pages.privacy_page"), "sources": "/sources", "qr": "/qr", "exit": url_for("embed.kiosk_exit")},
         "clinic": {
             "name": us.name,
             "phone": {"say": us.phone, "dial": us.dial} if us.phone else None,

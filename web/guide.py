@@ -103,9 +103,12 @@ class Guide:
             Refusal: when the message cannot be accepted; never for one that the safety screen finds urgent.
         """
         started = time.perf_counter()
+        # the message alone first: no store is asked before somebody in danger is seen
+        finding = self.screen.check(incoming.text)
         conversation, store_error = self._look_up(incoming.conversation_id)
-        recent = self._recent(conversation)
-        finding = self.screen.check(incoming.text, recent)
+        if not finding.urgent and (recent := self._recent(conversation)):
+            together = self.screen.check(incoming.text, recent)
+            finding = together if together.urgent else finding
         step = self.urgent.step(conversation.watch if conversation else None, finding, incoming.text)
         setting = self._setting(conversation)
         if step.action in ("urgent", "urgent_again"):

@@ -60,10 +60,9 @@ def chat_post() -> Response:
         return _cleared()
     guide = current_parts().guide
     conversation_id = request.cookies.get(COOKIE, "")
-    new = not _ID.match(conversation_id) or guide.store.get(conversation_id) is None
     reply = None
     try:
-        if new:
+        if not _known(conversation_id):
             conversation_id = begin_conversation(guide.default.language, guide.default.region, "web")[0]
     except Refusal as error:
         refusal = refusal or error
@@ -76,6 +75,20 @@ def chat_post() -> Response:
     response = redirect(url_for("pages.chat_page") + "#newest", 303)
     response.set_cookie(COOKIE, conversation_id, httponly=True, samesite="Strict", secure=request.is_secure)
     return response  # type: ignore[return-value]
+
+
+def _known(conversation_id: str) -> bool:
+    """Whether a cookie names a live conversation.
+
+    Raises:
+        Refusal: when the database cannot tell.
+    """
+    if not _ID.match(conversation_id):
+        return False
+    try:
+        return current_parts().guide.store.get(conversation_id) is not None
+    except StoreError:
+        raise Refusal("store-down") from None
 
 
 def _cleared() -> Response:

@@ -18,10 +18,11 @@ from knowledge.encoder import Encoder, EncoderError
 from knowledge.errors import BuildCorrupt
 from knowledge.safety.screen import Screen
 from knowledge.search import speller
+from knowledge.sign import Signatures
 from web.dialogue import Dialogue
 from web.guide import Guide, TurnEncoder
 from web.metrics import Metrics
-from web.settings import Settings
+from web.settings import Settings, SettingsError
 from web.store import Store, StoreError
 from web.urgent import Urgent
 
@@ -58,6 +59,8 @@ class Parts:
         screen = Screen.load(root, encoder, weights if encoder and _intact(folder, "safety.npz") else None)
         contacts = Contacts.load(root / "crisis" / "contacts.yml")
         answerer = Answerer(content, Wording(root), contacts, folder.name)
+        if settings.require_signed and (unsigned := _unsigned(content, root)):
+            raise SettingsError(f"KETAMINE_GUIDE_REQUIRE_SIGNED: {len(unsigned)} texts are not signed, first {unsigned[0]}")
         metrics = Metrics(folder.name)
         dialogue = Dialogue(settings.rasa_url, settings.rasa_timeout, settings.threads // 2, metrics.error)
         default = Setting(settings.language, settings.region, _clinic(settings))
@@ -82,7 +85,8 @@ class Parts:
         parts: dict[str, dict[str, Any]] = {
             "screen": {"state": "rules and classifier" if self.guide.screen.classifier else "rules only", "build": self.build},
             "encoder": {"state": "up" if self.guide.encoder else "missing", "build": self.build},
-            "dialogue": {"state": "up" if self.dialogue.alive() else "down", "build": _rasa_build(self.settings)},
+            "dialogue": self._loopback(self.settings.rasa_port, "/"),
+            "actions": self._loopback(self.settings.actions_port, "/health"),
         }
         try:
             self.guide.store.ping()
@@ -91,9 +95,14 @@ class Parts:
             parts["database"] = {"state": "down", "build": None}
         parts["paused"] = {"state": "yes" if self.settings.is_paused else "no", "build": None}
         same = len({p["build"] for p in parts.values() if p["build"]}) == 1
-        good = parts["encoder"]["state"] == "up" and parts["dialogue"]["state"] == "up" and self.guide.screen.classifier is not None
+        up = all(parts[name]["state"] == "up" for name in ("encoder", "dialogue", "actions"))
+        good = up and self.guide.screen.classifier is not None
         status = "down" if parts["database"]["state"] == "down" else "ready" if good and same else "degraded"
         return {"status": status, "build": self.build, "parts": parts}
+
+    def _loopback(self, port: int, path: str) -> dict[str, Any]:
+        up = self.dialogue.alive(f"http://127.0.0.1:{port}{path}")
+        return {"state": "up" if up else "down", "build": _served_build(self.settings)}
 
     def sweep_forever(self) -> threading.Thread:
         """Delete what has expired, every half minute, in a thread of its own."""
@@ -117,12 +126,17 @@ def current_parts() -> Parts:
     return parts
 
 
-def _rasa_build(settings: Settings) -> str | None:
-    """The build that Rasa said it runs, from the file its process writes at start."""
+def _served_build(settings: Settings) -> str | None:
+    """The build that Rasa and the action server were started with."""
     try:
-        return (settings.var / "rasa.build").read_text("utf-8").strip() or None
+        return (settings.var / "dialogue.build").read_text("utf-8").strip() or None
     except OSError:
         return None
+
+
+def _unsigned(content: Content, root: Path) -> list[str]:
+    """Clinician lines, urgent wording, safety rules and contacts that nobody has signed as they stand."""
+    return [what for what in Signatures(content, root).unsigned() if what.startswith(("topic:", "file:"))]
 
 
 def _intact(folder: Path, name: str) -> bool:

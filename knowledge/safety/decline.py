@@ -6,6 +6,7 @@ question must get its answer. What they miss the dialogue's own classifier decli
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,19 +15,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import re2
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rapidfuzz.distance import OSA
 
 from knowledge.safety.errors import SafetyContentError
 from knowledge.safety.normalise import Normaliser, Spellings, fold, words_of
 from knowledge.safety.phrases import Expander, PhraseError
-from knowledge.safety.rules import load_spellings, read_yaml, validated
+from knowledge.safety.rules import LANGUAGES, Language, load_spellings, read_yaml, validated
+from knowledge.safety.screen import CONTENT
 
 __all__ = ["DeclineFinding", "DeclineRules"]
 
+_log = logging.getLogger(__name__)
 Reason = Literal["dose", "supply", "misuse", "eligibility", "diagnosis", "medicine_change", "other_personal"]
 _LONGEST = 4000  # the contract's texts end at 2,000; what is longer was refused before
 _SENTENCE = re.compile(r"[^.?]*(?:[.?] |$)")
+_LINE_BREAK = re.compile(r"(?<![.?!\n])\n(?=[^\n])")  # a line that is broken off is not the end of a sentence
 _OPTIONS = re2.Options()
 _OPTIONS.max_mem = 128 << 20
 _OPTIONS.never_capture = True
@@ -57,7 +61,7 @@ class _Rule(BaseModel):
 
     id: str = Field(pattern=r"^decline(-[a-z0-9]+)+$")
     reason: Reason
-    language: Literal["en", "es"]
+    language: Language
     phrases: tuple[str, ...] = Field(min_length=1)
     not_: tuple[str, ...] = Field(default=(), alias="not")
     why: str = Field(min_length=8)
@@ -67,8 +71,14 @@ class _Rule(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    lists: dict[Literal["en", "es"], dict[str, tuple[str, ...]]]
+    lists: dict[Language, dict[str, tuple[str, ...]]]
     rules: tuple[_Rule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _both_languages(self) -> _File:
+        if set(self.lists) != set(LANGUAGES):
+            raise ValueError("lists must hold en and es")
+        return self
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ class DeclineRules:
         self._reader = reader
 
     @classmethod
-    def load(cls, folder: Path) -> DeclineRules:
+    def load(cls, folder: Path = CONTENT) -> DeclineRules:
         """Read the rules.
 
         Args:
@@ -98,13 +108,17 @@ class DeclineRules:
         file = folder
         if folder.is_dir():
             file = (folder / "safety" if (folder / "safety").is_dir() else folder) / "decline.yml"
+            # A build made before this file existed: the package's own rules, rather than no answers at all.
+            if not file.exists() and (file.parents[2] / "manifest.json").is_file():
+                _log.warning("the build has no decline.yml; build anew. The package's rules serve until then")
+                file = CONTENT / "safety" / "decline.yml"
         table = validated(_File, file, read_yaml(file))
         spellings = load_spellings(file.parent / "spellings.yml")
 
         def respell(text: str) -> list[str]:
             return spellings.apply(words_of(text))
 
-        expanders = {language: Expander(table.lists.get(language, {}), respell) for language in ("en", "es")}  # type: ignore[call-overload]
+        expanders = {language: Expander(table.lists[language], respell) for language in LANGUAGES}
         ready, seen = [], set()
         for rule in table.rules:
             if rule.id in seen:
@@ -129,6 +143,7 @@ class DeclineRules:
             text: one message.
         """
         text = text.encode("utf-8", "replace").decode("utf-8")[:_LONGEST]
+        text = _LINE_BREAK.sub(" ", text)
         sentences = [s for view in self._reader.views(text) for s in _sentences(view)]
         for ready in self._ready:
             for sentence in sentences:
@@ -198,4 +213,6 @@ _REPAIRED = tuple(
     ).split()
 )
 # … and what stands close to it but means something else.
-_NEIGHBOURS = frozenset("confusion effusion delusion suitably quality legal diagnosed diagnoses recommended recommends candidates".split())
+_NEIGHBOURS = frozenset(
+    {"confusion", "effusion", "delusion", "suitably", "quality", "legal", "diagnosed", "diagnoses", "recommended", "recommends", "candidates"}
+)

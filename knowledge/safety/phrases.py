@@ -9,8 +9,9 @@ text (see normalise.py), in which every word is followed by one space.
     [a]             may stand there or not; [a|b] works as well
     <name>          any phrase of the word list `name` in lists_en.yml or lists_es.yml
     ~               up to two words of any kind
-    ...             up to six words of any kind, in the same sentence
+    ...             up to eight words of any kind, also into the next sentence
     #               a number in digits
+    <age>           a number below 18, in digits or words
     ?               a question mark
     ^  $            the message starts or ends here
 
@@ -25,7 +26,11 @@ from collections.abc import Callable, Mapping, Sequence
 __all__ = ["PhraseError", "Expander"]
 
 _TOKEN = re.compile(r"\.\.\.|<[a-z0-9_]+>|[()\[\]|~#?^$]|[^\W_][\w'’´-]*\*?", re.UNICODE)
-_GAP = {"~": "(?:[a-z0-9]+ ){0,2}", "...": "(?:[a-z0-9]+ ){0,6}"}
+_MINORS = (
+    "(?:[0-9]|1[0-7]|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|"
+    "seventeen|un|uno|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|trece|catorce|quince) "
+)
+_GAP = {"~": "(?:[a-z0-9]+ ){0,2}", "...": "(?:[a-z0-9.?]+ ){0,8}"}
 
 
 class PhraseError(ValueError):
@@ -43,7 +48,7 @@ class Expander:
     def __init__(self, lists: Mapping[str, Sequence[str]], respell: Callable[[str], list[str]]) -> None:
         self._lists = lists
         self._respell = respell
-        self._done: dict[str, str] = {}
+        self._done: dict[str, str] = {"age": _MINORS}
         self._open: list[str] = []
         self.vocabulary: set[str] = set()
 

@@ -164,8 +164,9 @@ class Screen:
         """
         try:
             return self._check(text, [r for r in recent if isinstance(r, str)][-_RECENT:], vector)
-        except Exception:  # A fault in here must not cost somebody the number: fall back to the plainest look.
-            _log.exception("the safety screen failed on a message of %d characters", len(text))
+        except Exception as error:  # A fault in here must not cost somebody the number: fall back to the plainest look.
+            # its words may quote the message, so only its type is logged
+            _log.error("the safety screen failed on a message of %d characters: %s", len(text), type(error).__name__)
             return _last_resort(text)
 
     def guess_language(self, text: str) -> Guess:
@@ -265,8 +266,8 @@ class Screen:
         if vector is None and self.encoder is not None:
             try:
                 vector = self.encoder.encode([text[:2000]])[0]
-            except Exception:
-                _log.exception("the encoder failed; the rules serve alone")
+            except Exception as error:
+                _log.error("the encoder failed; the rules serve alone: %s", type(error).__name__)
         if vector is None:
             return None
         return self.classifier.urgent(vector, text[:4000])

@@ -9,7 +9,7 @@ from tests.channels.fakes import Phone, World, make_world
 from web.channels.simulator.sender import PHONES
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = make_world(tmp_path)
     yield made

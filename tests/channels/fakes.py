@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import time
 from dataclasses import dataclass
@@ -26,28 +25,10 @@ from web.channels.simulator.platform import Platform, Shown
 from web.channels.simulator.sender import PHONES, Hook, Sender, pretend_settings
 from web.channels.views import Door, close, register
 from web.guide import Guide
-from web.store import Store, conversations, key_of, metadata
+from web.store import Store, metadata
 from web.urgent import Urgent
 
 BASE = "https://chat.clinic.example"
-
-
-class ChannelStore(Store):
-    """The store as the channels need it (see /tmp/env/chan_edits.md); unused once `create` takes an id."""
-
-    def create(  # type: ignore[override]
-        self, language: str, region: str, channel: str, reply: dict[str, Any] | None, conversation_id: str | None = None
-    ) -> str:
-        if "conversation_id" in inspect.signature(Store.create).parameters:
-            return super().create(language, region, channel, reply, conversation_id=conversation_id)
-        with self.engine.begin() as db:
-            db.execute(
-                conversations.insert().values(
-                    key=key_of(conversation_id or ""), sender=f"c_{time.monotonic_ns()}", language=language, region=region,
-                    channel=channel, created_at=time.time(), expires_at=time.time() + self.expire_after, watch=None,
-                )
-            )  # fmt: skip
-        return conversation_id or ""
 
 
 @lru_cache(maxsize=1)
@@ -82,14 +63,18 @@ class Script:
         if "disagree" in low:
             topic, disagreement = "evidence.disagreement", next(iter(content().disagreements))
         elif "how many mg" in low:
-            return Decision("decline", reason="dose", topic="practical.routes", suggestions=("practical.routes", "risk.general"))
+            return Decision(
+                "decline", reason="dose", topic="practical.routes", suggestions=("practical.routes", "risk.general")
+            )
         elif low in ("hello", "hola"):
             return Decision("smalltalk", lead="greeting", suggestions=("efficacy.general", "risk.general"))
         elif low == "pain":
             topics = ("efficacy.crps", "efficacy.fibromyalgia", "efficacy.neuropathic", "efficacy.migraine_headache")
             return Decision("clarify", lead="clarify_lead", suggestions=topics)
         elif "weather" in low:
-            return Decision("abstain", reason="out_of_scope", lead="abstain_out_of_scope", suggestions=("risk.general",))
+            return Decision(
+                "abstain", reason="out_of_scope", lead="abstain_out_of_scope", suggestions=("risk.general",)
+            )
         elif "bladder" in low or "vejiga" in low:
             topic, disagreement = "risk.bladder", None
         else:
@@ -121,7 +106,10 @@ class World:
     def rows(self) -> dict[str, int]:
         """How many rows each table has."""
         with self.store.engine.connect() as db:
-            return {t.name: db.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in metadata.sorted_tables}
+            return {
+                t.name: db.execute(sa.select(sa.func.count()).select_from(t)).scalar_one()
+                for t in metadata.sorted_tables
+            }
 
     def close(self) -> None:
         close(self.doors, 3.0)
@@ -161,7 +149,7 @@ def twiml(text: str) -> list[Shown]:
 
 def make_world(folder: Path, **settings: Any) -> World:
     url = f"sqlite:///{folder / 'guide.db'}"
-    store = ChannelStore(url, url, 24 * 3600)
+    store = Store(url, url, 24 * 3600)
     metadata.create_all(store.engine)
     script = Script()
     guide = Guide(

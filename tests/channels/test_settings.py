@@ -34,7 +34,7 @@ def test_only_the_channels_that_are_set_are_open(world: World) -> None:
 def test_half_a_channel_is_one_clear_error(name: str) -> None:
     field = REQUIRED[name][-1]
     with pytest.raises(ValidationError) as error:
-        made(channel_secret="k" * 32, **{field: "12345678"})
+        made(channel_secret="k" * 32, **{field: "1234567890123456"})
     assert f"the channel {name} also needs KETAMINE_GUIDE_" in str(error.value)
 
 

@@ -17,7 +17,7 @@ from web.store import engine_for, metadata
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture()
+@pytest.fixture
 def state(tmp_path: Path) -> State:
     engine = engine_for(f"sqlite:///{tmp_path / 'x.db'}")
     metadata.create_all(engine)
@@ -104,6 +104,10 @@ assert "channel_users" not in i.get_table_names() and "conversations" in i.get_t
 command.upgrade(c, "0002")
 """
     run = subprocess.run(
-        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."}
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": "."},
     )
     assert run.returncode == 0, run.stderr[-1500:]

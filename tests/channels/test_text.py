@@ -42,7 +42,10 @@ def test_a_two_part_sign_is_not_divided_between_segments() -> None:
 
 
 def test_spanish_within_gsm() -> None:
-    assert to_gsm("¿Cuánto dura el alivio? Llámelo «así» — él, año, ü…") == '¿Cuanto dura el alivio? Llamelo "asi" - él, año, ü...'
+    assert (
+        to_gsm("¿Cuánto dura el alivio? Llámelo «así» — él, año, ü…")
+        == '¿Cuanto dura el alivio? Llamelo "asi" - él, año, ü...'
+    )
     assert is_gsm(to_gsm("áíóúÁÍÓÚ’“”–—…•"))
     assert not is_gsm(to_gsm("cuánto", fold=False))
     assert to_gsm("日本") == "日本"
@@ -68,7 +71,9 @@ def test_what_is_never_divided(text: str, kept: str) -> None:
 
 
 words = st.text("abcdefgñé", min_size=1, max_size=9)
-numbers = st.from_regex(r"\A[1-9][0-9]{0,3}(\.[0-9])?\Z") | st.sampled_from(["1-800-222-1222", "116 123", "+1 415 555 2671"])
+numbers = st.from_regex(r"\A[1-9][0-9]{0,3}(\.[0-9])?\Z") | st.sampled_from(
+    ["1-800-222-1222", "116 123", "+1 415 555 2671"]
+)
 links = st.from_regex(r"\Ahttps://[a-z]{2,8}\.org/[a-z0-9./-]{0,30}[a-z0-9]\Z")
 pieces = st.lists(st.tuples(words, st.one_of(words, numbers, links)), min_size=1, max_size=40)
 

@@ -7,6 +7,7 @@ python -m web.channels transcript telegram        a written conversation, for do
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -16,6 +17,7 @@ from web.channels.simulator.platform import Shown
 from web.channels.simulator.run import Line, in_process, running
 from web.channels.simulator.screen import ours, theirs
 from web.channels.simulator.sender import PHONES
+from web.logs import configure
 
 HELP = "Write as a patient would. A number alone taps that button; /photo sends an image; Ctrl-D ends."
 DOCS = Path("docs/channels")
@@ -39,15 +41,25 @@ SCRIPT: tuple[tuple[str, str], ...] = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m web.channels", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m web.channels", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("simulate", "transcript"):
         command = commands.add_parser(name)
         command.add_argument("channel", choices=sorted(PHONES))
-        command.add_argument("--server", help="a running server, for example http://127.0.0.1:8080; default: in this process")
+        command.add_argument(
+            "--server", help="a running server, for example http://127.0.0.1:8080; default: in this process"
+        )
         if name == "transcript":
-            command.add_argument("--out", type=Path, help="file to write; default: docs/channels/<channel>-transcript.md; - for the screen")
+            command.add_argument(
+                "--out",
+                type=Path,
+                help="file to write; default: docs/channels/<channel>-transcript.md; - for the screen",
+            )
     chosen = parser.parse_args(arguments)
+    configure("error")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     if chosen.command == "simulate":
         with _line(chosen.channel, chosen.server) as line:
             simulate(line)
@@ -123,8 +135,8 @@ def transcript(line: Line) -> str:
     parts = [
         f"# A conversation on {line.name}",
         "",
-        f"Made by `python -m web.channels transcript {line.name}`: real webhooks with real signatures through the running "
-        "application, to a pretended platform that refuses what the real one refuses. Drawn as the phone shows it.",
+        f"Made by `python -m web.channels transcript {line.name}`: real webhooks with real signatures through the "
+        "running application, to a pretended platform that refuses what the real one refuses. Drawn as on a phone.",
         "",
     ]
     for title, typed in SCRIPT:

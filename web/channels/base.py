@@ -1,6 +1,6 @@
 """What every channel is: it verifies a request, reads messages from it, and shows bubbles.
 
-A channel module holds no state and does no I/O, so that it can be tested with plain bytes; `hub` and `delivery` do the rest.
+A channel module holds no state and does no I/O, so that plain bytes can test it; `hub` and `delivery` do the rest.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Request:
         headers: With lower-case names.
         body: As sent.
         query: Parameters of the query string.
+
     """
 
     url: str
@@ -62,6 +63,7 @@ class Inbound:
         language: The platform's guess, or None.
         handled: The platform has answered this keyword itself and wants no answer from us.
         sent_at: Platform's time stamp in seconds, to order what arrives out of order.
+
     """
 
     channel: str
@@ -89,6 +91,7 @@ class Identity:
         conversation_id: Id of the conversation (256 bits of a keyed hash); stored nowhere, derived each time.
         conversation: Key of the conversation in `web.store`.
         message: Key of the message id.
+
     """
 
     user: str
@@ -139,6 +142,7 @@ class Channel(ABC):
         name: Its place under /channels/ and in the settings.
         ack_within: Seconds after which the webhook is acknowledged, answered or not.
         inline: The answer may go into the response to the webhook.
+
     """
 
     name: ClassVar[str]
@@ -160,6 +164,7 @@ class Channel(ABC):
 
         Raises:
             BadPayload: when the body cannot be read.
+
         """
 
     def challenge(self, query: Mapping[str, str]) -> str:
@@ -167,6 +172,7 @@ class Channel(ABC):
 
         Raises:
             BadSignature: when there is no handshake or its token is wrong.
+
         """
         raise BadSignature
 
@@ -200,6 +206,7 @@ class Channel(ABC):
             bubble: What to send.
             inbound: What it answers.
             quote: Show which message is answered, where the platform can: used when several were waiting.
+
         """
 
     def problem(self, response: httpx.Response) -> str | None:

@@ -11,7 +11,17 @@ Name = Literal["stop", "start", "help", "delete", "more", "number", "language", 
 
 # The English words of STOP, START and HELP are those that Twilio and the US carriers' rules (CTIA) name.
 TWILIO_STOP = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
-_STOP = TWILIO_STOP | {"alto", "parar", "pare", "baja", "detener", "cancelar", "no mas mensajes", "stop messages", "opt out"}
+_STOP = TWILIO_STOP | {
+    "alto",
+    "parar",
+    "pare",
+    "baja",
+    "detener",
+    "cancelar",
+    "no mas mensajes",
+    "stop messages",
+    "opt out",
+}
 _START = frozenset({"start", "unstop", "iniciar", "empezar", "comenzar", "alta"})
 _HELP = frozenset({"help", "info", "ayuda", "informacion"})
 _MORE = frozenset({"more", "mas", "tell me more", "show more", "mas informacion", "ver mas"})
@@ -34,7 +44,8 @@ _LANGUAGES = {
 _COUNTRIES = {
     "us": "US", "usa": "US", "united states": "US", "estados unidos": "US", "eeuu": "US",
     "ca": "CA", "canada": "CA",
-    "gb": "GB", "uk": "GB", "united kingdom": "GB", "england": "GB", "scotland": "GB", "wales": "GB", "reino unido": "GB",
+    "gb": "GB", "uk": "GB", "united kingdom": "GB", "england": "GB", "scotland": "GB",
+    "wales": "GB", "reino unido": "GB",
     "ie": "IE", "ireland": "IE", "irlanda": "IE",
     "au": "AU", "australia": "AU",
     "es": "ES", "spain": "ES", "espana": "ES",
@@ -54,6 +65,7 @@ class Command:
     Attributes:
         name: Which.
         value: Number, language or region; empty when the command asks for a list.
+
     """
 
     name: Name
@@ -75,7 +87,9 @@ def read(text: str) -> Command | None:
         name = _SLASH.get(slash.group(1))
         if name == "country":
             word = "country " + word[slash.end() :]
-        elif name is not None and (slash.end() >= len(word) or (name == "start" and _PAYLOAD.match(word[slash.end() :]))):
+        elif name is not None and (
+            slash.end() >= len(word) or (name == "start" and _PAYLOAD.match(word[slash.end() :]))
+        ):
             # Telegram's deep links send "/start something"; that one word is the link's, not the person's
             return Command(name)  # type: ignore[arg-type]
         else:

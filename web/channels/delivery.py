@@ -31,9 +31,12 @@ class Delivery:
     Args:
         first_wait: Seconds before the second try.
         sleep: For tests.
+
     """
 
-    def __init__(self, first_wait: float, sleep: Callable[[float], None] = time.sleep, timeout: httpx.Timeout = TIMEOUT):
+    def __init__(
+        self, first_wait: float, sleep: Callable[[float], None] = time.sleep, timeout: httpx.Timeout = TIMEOUT
+    ):
         self._first_wait = first_wait
         self._sleep = sleep
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
@@ -51,6 +54,7 @@ class Delivery:
 
         Raises:
             Undeliverable: when it was not taken.
+
         """
         for number in range(1, tries + 1):
             wait = min(LONGEST_WAIT, self._first_wait * 2 ** (number - 1))
@@ -75,7 +79,7 @@ class Delivery:
     def _post(self, call: Call) -> httpx.Response:
         host = urlsplit(call.url).hostname
         client = self._local if host in ("127.0.0.1", "localhost", "::1") else self._client
-        auth = httpx.BasicAuth(*call.auth) if call.auth else None
+        auth = httpx.BasicAuth(*call.auth) if call.auth else httpx.USE_CLIENT_DEFAULT
         if call.form is not None:
             return client.post(call.url, data=dict(call.form), headers=dict(call.headers), auth=auth)
         return client.post(call.url, json=call.json, headers=dict(call.headers), auth=auth)

@@ -31,6 +31,7 @@ class Undeliverable(ChannelError):
 
     Attributes:
         reason: Short code for logs and metrics: an HTTP status, a platform's error code, `timeout` or `connect`.
+
     """
 
     def __init__(self, reason: str):

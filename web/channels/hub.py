@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +28,7 @@ LINE_QUIET = {"media": 60.0, "too_many": 600.0}  # seconds in which such a line 
 SURE = 0.8
 _WORD = re.compile(r"[^\W\d_]{2,}")
 log = structlog.get_logger()
-# A message that is not to be answered by the guide still passes its screen: with a refusal it answers only what is urgent.
+# A message that is not for the guide still passes its screen: with a refusal it answers only what is urgent.
 _SCREEN_ONLY = Refusal("bad-request")
 
 
@@ -46,7 +45,7 @@ class Answer:
 
 
 class Quiet:
-    """Says which lines were said lately. In memory: forgetting them costs one polite line."""
+    """Remembers keys for a while, in memory: which lines were said lately, which messages came lately."""
 
     def __init__(self, limit: int = 10_000):
         self._limit = limit
@@ -65,6 +64,11 @@ class Quiet:
                 self._until[key] = now + seconds
             return True
 
+    def forget(self, key: str) -> None:
+        """As if it had never been said."""
+        with self._lock:
+            self._until.pop(key, None)
+
 
 class Hub:
     """Answers the messages of all channels.
@@ -72,6 +76,7 @@ class Hub:
     Args:
         guide: The pipeline of `web.guide`.
         settings: The channels' settings.
+
     """
 
     def __init__(self, guide: Guide, settings: ChannelSettings):
@@ -93,12 +98,18 @@ class Hub:
         return Identity.of(self.secret, inbound)
 
     def claim(self, identity: Identity) -> bool:
-        """Whether the message is new. Without a database this process's own memory tells."""
+        """Whether the message is new.
+
+        This process's own memory is asked before the database, so that a failure of the database between two copies of
+        a message cannot let both through.
+        """
+        if not self._claims.first(identity.message, 3600.0):
+            return False
         try:
             return self.state.claim(identity.message)
         except StoreError:
             self._failed("claim")
-            return self._claims.first(identity.message, 3600.0)
+            return True
 
     def finish(self, identity: Identity) -> None:
         """The message is answered."""
@@ -109,6 +120,7 @@ class Hub:
 
     def release(self, identity: Identity) -> None:
         """The message could not be taken; the platform will send it again."""
+        self._claims.forget(identity.message)
         try:
             self.state.release(identity.message)
         except StoreError:
@@ -207,17 +219,18 @@ class Hub:
         return bubbles
 
     def _show(self, channel: Channel, inbound: Inbound, user: User, reply: Reply) -> list[Bubble]:
-        """Render a reply, with the introduction before the first one, and remember what numbers and MORE refer to."""
+        """Render a reply, with the introduction beside the first one, and remember what numbers and MORE refer to."""
         view = self._view(user, reply)
-        pages = channel.pages(view, reply, inbound.channel)
-        before: list[Bubble] = []
+        shown = channel.pages(view, reply, inbound.channel)[0]
         introduced = user.introduced
-        if not introduced and reply["kind"] != "urgent":  # nothing stands before an emergency number
-            before = self._intro(channel, inbound, user, said_what=reply["kind"] == "smalltalk")
+        if not introduced and reply["kind"] != "urgent":  # an emergency number stands alone
+            greeted = reply["kind"] == "smalltalk"  # then the reply itself says what this is
+            intro = self._intro(channel, inbound, user, greeted)
+            shown = [*shown, *intro] if greeted else [*intro, *shown]
             introduced = True
         if not user.stopped:
             self._save(replace(user, introduced=introduced, reply_id=reply["reply_id"], page=1))
-        return [*before, *pages[0]]
+        return shown
 
     def _screened(self, channel: Channel, inbound: Inbound, identity: Identity, user: User) -> list[Bubble] | None:
         """The urgent answer to a message that is otherwise not for the guide, or None."""
@@ -361,9 +374,13 @@ class Hub:
         view = self._view(user, None)
         private = self.guide.answerer.notice("not_private", view.language)["text"]
         what = "" if said_what else self.words("intro", view.language)
-        return channel.line(view, " ".join(filter(None, [what, private, self.words("intro_stop", view.language)])), inbound.channel)
+        return channel.line(
+            view, " ".join(filter(None, [what, private, self.words("intro_stop", view.language)])), inbound.channel
+        )
 
-    def _line(self, channel: Channel, inbound: Inbound, view: View, key: str, user: User | None, **values: str) -> list[Bubble]:
+    def _line(
+        self, channel: Channel, inbound: Inbound, view: View, key: str, user: User | None, **values: str
+    ) -> list[Bubble]:
         setting = self._setting(user)
         contacts = compact(self.guide.answerer.contacts.general(setting.region, setting.language)).rstrip(".") + "."
         text = self.words(key, view.language, contacts=contacts, **values)
@@ -374,7 +391,9 @@ class Hub:
             return []  # an album is many messages
         return self._line(channel, inbound, self._view(user, None), "media", user)
 
-    def _refused(self, channel: Channel, inbound: Inbound, identity: Identity, user: User, refusal: Refusal) -> list[Bubble]:
+    def _refused(
+        self, channel: Channel, inbound: Inbound, identity: Identity, user: User, refusal: Refusal
+    ) -> list[Bubble]:
         view = self._view(user, None)
         if refusal.slug == "too-many-requests":
             if self._quiet.first(f"many {identity.user}", LINE_QUIET["too_many"]):
@@ -409,7 +428,12 @@ class Hub:
     def _listen(self, inbound: Inbound, user: User, text: str) -> User:
         """Follow the language the person writes in, once that is clear."""
         guess: Any = self.guide.screen.guess_language(text) if text else None
-        sure = guess is not None and guess.language in ("en", "es") and guess.confidence >= SURE and len(_WORD.findall(text)) >= 3
+        sure = (
+            guess is not None
+            and guess.language in ("en", "es")
+            and guess.confidence >= SURE
+            and len(_WORD.findall(text)) >= 3
+        )
         if user.language is None:
             hint = inbound.language if inbound.language in ("en", "es") else None
             known = guess.language if guess is not None and guess.language in ("en", "es") else None
@@ -424,7 +448,7 @@ class Hub:
         return user
 
     def _open(self, inbound: Inbound, identity: Identity, user: User, reply: Reply | None = None) -> None:
-        """Make the conversation unless it is there. A failure is left to the guide, which screens before it complains."""
+        """Make the conversation unless it is there. A failure is left to the guide, which screens first."""
         try:
             if self.guide.store.get(identity.conversation_id) is None:
                 setting = self._setting(user)
@@ -436,7 +460,9 @@ class Hub:
 
     def _incoming(self, inbound: Inbound, identity: Identity, text: str, refusal: Refusal | None) -> Incoming:
         # every message of a platform comes from the platform's address, so the limits count the person instead
-        return Incoming(text, identity.conversation_id, f"ch_{identity.message[:40]}", f"ch_{identity.user[:32]}", "", refusal)
+        return Incoming(
+            text, identity.conversation_id, f"ch_{identity.message[:40]}", f"ch_{identity.user[:32]}", "", refusal
+        )
 
     def _setting(self, user: User | None) -> Any:
         default = self.guide.default
@@ -451,5 +477,3 @@ class Hub:
     def _failed(self, where: str, error: Exception | None = None) -> None:
         log.error("channel.failed", where=where, error=type(error).__name__ if error else None)
         self.guide.count("error", stage=f"channel_{where}")
-
-

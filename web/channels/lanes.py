@@ -24,6 +24,7 @@ class Lanes:
         name: For the threads.
         workers: How many lanes may move at once.
         limit: How many jobs may wait or run.
+
     """
 
     def __init__(self, name: str, workers: int, limit: int):
@@ -42,6 +43,7 @@ class Lanes:
 
         Raises:
             Busy: when too many wait.
+
         """
         future: Future[Any] = Future()
         with self._lock:

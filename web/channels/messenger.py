@@ -51,7 +51,11 @@ class Messenger(Channel):
     def _inbound(self, event: dict[str, Any]) -> Inbound | None:
         sender = meta.words(meta.inner(event, "sender", "id"))
         message, postback = event.get("message"), event.get("postback")
-        if not sender or meta.inner(message, "is_echo") or not (isinstance(message, dict) or isinstance(postback, dict)):
+        if (
+            not sender
+            or meta.inner(message, "is_echo")
+            or not (isinstance(message, dict) or isinstance(postback, dict))
+        ):
             return None  # read receipts, our own messages
         stamp = meta.number(event.get("timestamp")) / 1000
         payload = meta.words(meta.inner(message, "quick_reply", "payload") or meta.inner(postback, "payload"))
@@ -64,7 +68,8 @@ class Messenger(Channel):
             channel="messenger",
             account=self.settings.messenger_page_id or "",
             user=sender,
-            message_id=meta.words(meta.inner(message, "mid") or meta.inner(postback, "mid")) or f"{sender} {stamp} {payload}",
+            message_id=meta.words(meta.inner(message, "mid") or meta.inner(postback, "mid"))
+            or f"{sender} {stamp} {payload}",
             text="" if begin else text,
             chat=sender,
             media=attached,

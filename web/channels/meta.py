@@ -25,6 +25,7 @@ def challenge(query: Mapping[str, str], token: str) -> str:
 
     Raises:
         BadSignature: when the verify token is not ours.
+
     """
     if query.get("hub.mode") != "subscribe" or not same(query.get("hub.verify_token"), token):
         raise BadSignature
@@ -36,6 +37,7 @@ def verify(request: Request, secret: str) -> None:
 
     Raises:
         BadSignature: when it does not hold.
+
     """
     expected = "sha256=" + hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
     if not same(request.headers.get("x-hub-signature-256"), expected):
@@ -47,6 +49,7 @@ def document(request: Request, kind: str) -> dict[str, Any]:
 
     Raises:
         BadPayload: when it is not a JSON object.
+
     """
     try:
         data = json.loads(request.body)

@@ -25,6 +25,7 @@ class Option:
     Attributes:
         label: Whole text of the suggestion.
         value: What the platform sends back.
+
     """
 
     label: str
@@ -40,6 +41,7 @@ class Bubble:
         options: What can be tapped under it.
         urgent: Somebody may be in danger: delivery is tried longer.
         menu: What opens the options where they are in a menu.
+
     """
 
     text: str
@@ -167,6 +169,7 @@ def rich(view: View, reply: Reply, fits: Fits, number: bool = False, apart: bool
         fits: Whether a text is short enough for one message.
         number: Write the suggestions into the text, numbered, because buttons cannot hold them.
         apart: Suggestions go into a last message of their own.
+
     """
     blocks = body(view, reply)
     choices = options(reply)
@@ -191,42 +194,39 @@ def sms(view: View, reply: Reply) -> list[list[Bubble]]:
     if reply["kind"] == "urgent":
         return [sms_urgent(view, reply)]
     more = to_gsm(view.words("more_footer", view.language), view.fold)
-    blocks = [to_gsm(b, view.fold) for b in _sms_blocks(view, reply)]
-    pages = _sms_pages(blocks, more)
-    return [[Bubble(p)] for p in pages]
+    head, rest = ([to_gsm(b, view.fold) for b in blocks] for blocks in _sms_blocks(view, reply))
+    return [[Bubble(page)] for page in _sms_pages(head, rest, more)]
 
 
-def _sms_blocks(view: View, reply: Reply) -> list[str]:
-    """The order by SMS: what must not wait for MORE comes first."""
-    say = view.words.reply
+def _sms_blocks(view: View, reply: Reply) -> tuple[list[str], list[str]]:
+    """What may not wait for MORE, and the rest, in the order by SMS."""
     d = reply["disagreement"]
-    soon = [notice(n) for n in reply["notices"] if n["kind"] in SOON]
-    other = [notice(n) for n in reply["notices"] if n["kind"] not in SOON]
     statements = [cited(s["text"], s["citations"]) for s in reply["statements"]]
-    out = [contact_line(c) for c in reply["contacts"]]
-    out += [reply["lead"]] if reply["lead"] else []
-    out += statements[:1]
-    out += [f"{say('heading_disagreement', view.language)}: {d['summary']}"] if d else []
-    out += soon + other
     asks = "\n".join(filter(None, [ask_heading(view, reply), numbered(reply)])) if reply["suggestions"] else ""
-    if reply["kind"] == "clarify" and asks:
-        return [*out, asks, reply["clinician"]]
-    out += [reply["clinician"]] if reply["clinician"] else []
-    out += statements[1:]
-    out += [f"- {cited(p['claim'], p['citations'])}" for p in d["positions"]] + [d["why"]] if d else []
-    out += [source_line(c) for c in reply["citations"]]
-    return out + ([asks] if asks else [])
+    head = [contact_line(c) for c in reply["contacts"]]
+    head += [reply["lead"]] if reply["lead"] else []
+    head += statements[:1]
+    head += [notice(n) for n in reply["notices"] if n["kind"] in SOON]
+    head += [f"{view.words.reply('heading_disagreement', view.language)}: {d['summary']}"] if d else []
+    head += [asks] if asks and reply["kind"] == "clarify" else []
+    rest = [notice(n) for n in reply["notices"] if n["kind"] not in SOON]
+    rest += [reply["clinician"]] if reply["clinician"] else []
+    rest += statements[1:]
+    rest += [f"- {cited(p['claim'], p['citations'])}" for p in d["positions"]] + [d["why"]] if d else []
+    rest += [source_line(c) for c in reply["citations"]]
+    rest += [asks] if asks and reply["kind"] != "clarify" else []
+    return head, rest
 
 
-def _sms_pages(blocks: list[str], more: str) -> list[str]:
-    first = pack(blocks, lambda t: segments(t) <= FIRST_SEGMENTS, "\n", more)
-    if len(first) == 1:
-        return first
-    # later pages may be longer: pack again what the first page does not hold
-    head = first[0]
-    rest = [p.removesuffix(f"\n{more}") for p in first[1:]]
-    lines = [line for page in rest for line in page.split("\n")]
-    return [head, *pack(lines, lambda t: segments(t) <= MORE_SEGMENTS, "\n", more)]
+def _sms_pages(head: list[str], rest: list[str], more: str) -> list[str]:
+    """The first page holds the whole head, and of the rest what fits; the pages after it may be longer."""
+    first = "\n".join(head)
+    if segments("\n".join([*head, *rest])) <= FIRST_SEGMENTS:
+        return ["\n".join([*head, *rest])]
+    while rest and segments(f"{first}\n{rest[0]}\n{more}") <= FIRST_SEGMENTS:
+        first = f"{first}\n{rest.pop(0)}"
+    pages = pack(rest, lambda t: segments(t) <= MORE_SEGMENTS, "\n", more) if rest else []
+    return [f"{first}\n{more}" if pages else first, *pages]
 
 
 def ways(contact: dict[str, Any], limit: int | None = None, name: bool = True) -> str:
@@ -254,7 +254,7 @@ def sms_urgent(view: View, reply: Reply) -> list[Bubble]:
     ]
     texts = [to_gsm(". ".join(p.rstrip(". ") for p in parts) + ".", view.fold) for parts in candidates]
     short = next((t for t in texts if segments(t) == 1), texts[-1])
-    told = [c for c in first if to_gsm(ways(c), view.fold) in short]
+    told = [c for c in first if all(to_gsm(w["say"], view.fold) in short for w in c["ways"])]
     rest = [reply["lead"] or "", *(contact_line(c) for c in reply["contacts"] if c not in told)]
     rest += [notice(n) for n in reply["notices"]]
     pages = pack([to_gsm(r, view.fold) for r in rest if r], lambda t: segments(t) <= MORE_SEGMENTS, "\n")

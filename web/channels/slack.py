@@ -43,7 +43,7 @@ class Slack(Channel):
             raise BadSignature
         try:
             good = self._verifier.is_valid(request.body, stamp, signature)
-        except (UnicodeDecodeError, ValueError):
+        except (TypeError, ValueError):  # a body or a signature that is no text
             good = False
         if not good:
             raise BadSignature
@@ -61,7 +61,9 @@ class Slack(Channel):
         else:
             data = _json(request.body)
             event = data.get("event")
-            found = self._event(data, event) if data.get("type") == "event_callback" and isinstance(event, dict) else None
+            found = (
+                self._event(data, event) if data.get("type") == "event_callback" and isinstance(event, dict) else None
+            )
         return [found] if found else []
 
     def _event(self, data: dict[str, Any], event: dict[str, Any]) -> Inbound | None:
@@ -137,7 +139,9 @@ class Slack(Channel):
         }  # fmt: skip
         if thread or quote or inbound.group:
             data["thread_ts"] = thread or stamp
-        return Call(f"{self.settings.slack_api}/chat.postMessage", json=data, headers={"Authorization": f"Bearer {self._token}"})
+        return Call(
+            f"{self.settings.slack_api}/chat.postMessage", json=data, headers={"Authorization": f"Bearer {self._token}"}
+        )
 
     def problem(self, response: httpx.Response) -> str | None:
         """Slack reports errors with status 200 and ok: false."""

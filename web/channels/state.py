@@ -1,4 +1,4 @@
-"""What the channels remember: who stopped, and which message ids were answered. Keyed hashes only, never an id in clear.
+"""What the channels remember: who stopped, and which messages were answered. Keyed hashes only, never an id in clear.
 
 The conversation itself is in `web.store`, under an id that is derived from the user's keyed hash (`web.channels.base`).
 """
@@ -6,7 +6,10 @@ The conversation itself is in `web.store`, under an id that is derived from the 
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,6 +58,7 @@ class User:
         region: Chosen, or None for the clinic's.
         reply_id: The reply that numbers and MORE refer to.
         page: Pages of it that were sent.
+
     """
 
     key: str
@@ -75,12 +79,20 @@ class State:
         engine: The engine of `web.store.Store`.
         keep_for: Seconds after the last message at which a user's row goes, as the conversation does.
         seen_for: Seconds for which the hash of a message id is kept.
+
     """
 
     def __init__(self, engine: sa.Engine, keep_for: float, seen_for: float):
         self.engine = engine
         self.keep_for = keep_for
         self.seen_for = seen_for
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        """A transaction. One thread at a time: SQLite's own queue is unfair, and a burst would starve some of them."""
+        with self._lock, self.engine.begin() as db:
+            yield db
 
     # -- message ids -------------------------------------------------------------------------------------------------
 
@@ -89,23 +101,23 @@ class State:
         now = time.time()
         values = {"key": key, "claimed_at": now, "done": False, "expires_at": now + (keep_for or self.seen_for)}
         try:
-            with self.engine.begin() as db:
+            with self._write() as db:
                 db.execute(seen.insert().values(**values))
             return True
         except IntegrityError:
             pass
         free = sa.or_(seen.c.expires_at <= now, sa.and_(seen.c.done.is_(False), seen.c.claimed_at < now - LEASE))
-        with self.engine.begin() as db:
+        with self._write() as db:
             return db.execute(seen.update().where(seen.c.key == key, free).values(**values)).rowcount == 1
 
     def finish(self, key: str) -> None:
         """The message is answered; retries of it are ignored from now on."""
-        with self.engine.begin() as db:
+        with self._write() as db:
             db.execute(seen.update().where(seen.c.key == key).values(done=True))
 
     def release(self, key: str) -> None:
         """The message was not answered; a retry may have it."""
-        with self.engine.begin() as db:
+        with self._write() as db:
             db.execute(seen.delete().where(seen.c.key == key, seen.c.done.is_(False)))
 
     # -- users -------------------------------------------------------------------------------------------------------
@@ -125,19 +137,19 @@ class State:
         values: dict[str, Any] = asdict(user) | {"expires_at": time.time() + self.keep_for}
         if user.stopped:
             values |= {"expires_at": None, "reply_id": None, "page": 0, "introduced": False}
-        with self.engine.begin() as db:
+        with self._write() as db:
             if db.execute(users.update().where(users.c.key == user.key).values(**values)).rowcount:
                 return
         try:
-            with self.engine.begin() as db:
+            with self._write() as db:
                 db.execute(users.insert().values(**values))
         except IntegrityError:  # another worker was first
-            with self.engine.begin() as db:
+            with self._write() as db:
                 db.execute(users.update().where(users.c.key == user.key).values(**values))
 
     def forget(self, key: str) -> None:
         """Delete a user's row."""
-        with self.engine.begin() as db:
+        with self._write() as db:
             db.execute(users.delete().where(users.c.key == key))
 
     # -- the conversation's own rows ---------------------------------------------------------------------------------
@@ -146,19 +158,25 @@ class State:
         """A reply of the user's conversation, or None."""
         if not reply_id:
             return None
-        query = sa.select(messages.c.reply).where(messages.c.conversation == user.conversation, messages.c.reply_id == reply_id)
+        query = sa.select(messages.c.reply).where(
+            messages.c.conversation == user.conversation, messages.c.reply_id == reply_id
+        )
         with self.engine.connect() as db:
             found = db.execute(query).scalar()
         return json.loads(found) if found else None
 
     def set_conversation(self, user: User, language: str, region: str) -> None:
         """Change the language and region in which the conversation is answered."""
-        with self.engine.begin() as db:
-            db.execute(conversations.update().where(conversations.c.key == user.conversation).values(language=language, region=region))
+        with self._write() as db:
+            db.execute(
+                conversations.update()
+                .where(conversations.c.key == user.conversation)
+                .values(language=language, region=region)
+            )
 
     def sweep(self) -> None:
         """Delete what has expired."""
         now = time.time()
-        with self.engine.begin() as db:
+        with self._write() as db:
             db.execute(users.delete().where(users.c.expires_at <= now))
             db.execute(seen.delete().where(seen.c.expires_at <= now))

@@ -109,7 +109,11 @@ class Telegram(Channel):
 
     def call(self, bubble: Bubble, inbound: Inbound, quote: bool = False) -> Call:
         chat, message, *_ = inbound.chat.split("/")
-        data: dict[str, Any] = {"chat_id": int(chat), "text": bubble.text, "link_preview_options": {"is_disabled": True}}
+        data: dict[str, Any] = {
+            "chat_id": int(chat),
+            "text": bubble.text,
+            "link_preview_options": {"is_disabled": True},
+        }
         if (quote or inbound.group) and message.isdigit():
             data["reply_parameters"] = {"message_id": int(message), "allow_sending_without_reply": True}
         if bubble.options:  # one below the other: side by side their words are cut on a phone

@@ -100,7 +100,7 @@ def first_segment(text: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Words that may stand on different messages; a link, a number with its unit or a citation mark stays with its own."""
+    """Words that may stand on different messages; a link, a number with its unit or a citation mark stays whole."""
     words = [m.span() for m in re.finditer(r"\S+", text)]
     whole = [m.span() for pattern in (_WHOLE, _MARKS) for m in pattern.finditer(text)]
     whole += [(m.start(), m.end() + 1) for m in _CALL.finditer(text)]
@@ -120,11 +120,8 @@ def divide(text: str, fits: Callable[[str], bool]) -> list[str]:
     """
     if fits(text):
         return [text]
-    for split, joint in ((str.splitlines, "\n"), (_SENTENCE.split, " "), (tokens, " ")):
-        parts = [p for p in split(text) if p.strip()]
-        if len(parts) > 1:
-            break
-    else:
+    parts, joint = _parts(text)
+    if len(parts) == 1:
         return [text]
     out: list[str] = []
     for part in parts:
@@ -135,6 +132,15 @@ def divide(text: str, fits: Callable[[str], bool]) -> list[str]:
     return out
 
 
+def _parts(text: str) -> tuple[list[str], str]:
+    """A text's lines, else its sentences, else its tokens, and what joins them again."""
+    for split, joint in ((str.splitlines, "\n"), (_SENTENCE.split, " ")):
+        parts = [p for p in split(text) if p.strip()]
+        if len(parts) > 1:
+            return parts, joint
+    return tokens(text) or [text], " "
+
+
 def pack(blocks: Sequence[str], fits: Callable[[str], bool], gap: str = "\n\n", footer: str = "") -> list[str]:
     """Blocks as pages, in order; `footer` ends every page but the last.
 
@@ -143,6 +149,7 @@ def pack(blocks: Sequence[str], fits: Callable[[str], bool], gap: str = "\n\n", 
         fits: Whether a page is short enough.
         gap: Between blocks.
         footer: How to get the next page, or nothing.
+
     """
     tail = f"{gap}{footer}" if footer else ""
     whole = gap.join(blocks)

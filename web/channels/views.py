@@ -75,6 +75,7 @@ class Door:
         Raises:
             BadSignature: when it is not the platform's; nothing was touched then.
             BadPayload: when it cannot be read.
+
         """
         self.channel.verify(incoming)
         handshake = self.channel.greeting(incoming)
@@ -90,7 +91,9 @@ class Door:
                 continue
             slip = Slip()
             try:
-                futures.append(self.lanes.submit(identity.user, inbound.sent_at or time.time(), self._job(inbound, identity, slip)))
+                futures.append(
+                    self.lanes.submit(identity.user, inbound.sent_at or time.time(), self._job(inbound, identity, slip))
+                )
                 slips.append(slip)
             except Busy:
                 busy = True
@@ -121,7 +124,7 @@ class Door:
         return run
 
     def _overflow(self, inbound: Inbound, identity: Identity) -> list[Slip]:
-        """The queue is full: urgent messages are answered all the same, others are left for the platform to send again."""
+        """The queue is full: urgent messages are answered all the same, the platform sends the others again."""
         answer = self.hub.urgent_only(self.channel, inbound, identity)
         slip = Slip()
         if answer.bubbles and not self.channel.inline:
@@ -154,7 +157,8 @@ def register(app: Flask, settings: ChannelSettings, guide: Guide) -> dict[str, D
 def close(doors: dict[str, Door], timeout: float = DRAIN) -> bool:
     """Let answers under way go out; whether all did."""
     deadline = time.monotonic() + timeout
-    return all([door.lanes.close(max(0.0, deadline - time.monotonic())) for door in doors.values()])
+    ended = [door.lanes.close(max(0.0, deadline - time.monotonic())) for door in doors.values()]
+    return all(ended)
 
 
 def blueprint(doors: dict[str, Door], settings: ChannelSettings) -> Blueprint:

@@ -131,4 +131,8 @@ def interactive(bubble: Bubble) -> dict[str, Any]:
 def _row(number: int, option: Option) -> dict[str, str]:
     if len(option.label) <= ROW:
         return {"id": option.value, "title": option.label}
-    return {"id": option.value, "title": clip(f"{number}. {option.label}", ROW), "description": clip(option.label, DESCRIPTION)}
+    return {
+        "id": option.value,
+        "title": clip(f"{number}. {option.label}", ROW),
+        "description": clip(option.label, DESCRIPTION),
+    }

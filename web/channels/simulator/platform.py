@@ -27,6 +27,7 @@ class Shown:
         buttons: (label, value) of what can be tapped.
         menu: The buttons are in a menu that opens at a tap.
         quoted: It quotes the message it answers.
+
     """
 
     text: str
@@ -59,10 +60,11 @@ class Platform:
     """All platforms at one loopback address.
 
     Attributes:
-        failures: What to do instead with the next requests: a status to answer, ("sleep", seconds), or (status, headers).
+        failures: What to do with the next requests instead: a status, ("sleep", seconds), or (status, headers).
         received: What was taken, in order.
         refused: What was refused, with the reason.
         port: Where to listen; 0 for any free port.
+
     """
 
     port: int = 0
@@ -195,7 +197,11 @@ def _twilio(path: str, headers: dict[str, str], raw: bytes, number: int) -> tupl
     known = sent.startswith("Basic ") and base64.b64decode(sent[6:]).decode().startswith(f"{sid}:")
     _need(known, 401, {"code": 20003, "message": "Authenticate", "status": 401})
     _need(bool(data.get("Body")), 400, {"code": 21602, "message": "Message body is required.", "status": 400})
-    too_long = {"code": 21617, "message": "The concatenated message body exceeds the 1600 character limit.", "status": 400}
+    too_long = {
+        "code": 21617,
+        "message": "The concatenated message body exceeds the 1600 character limit.",
+        "status": 400,
+    }
     _need(len(data["Body"]) <= 1600, 400, too_long)
     body = {"sid": f"SM{number:032x}", "status": "queued", "to": data["To"], "from": data["From"], "error_code": None}
     return body, Received(path, data["To"], data, Shown(data["Body"]))
@@ -236,7 +242,9 @@ def _whatsapp(path: str, headers: dict[str, str], data: dict[str, Any], number: 
     return body, Received(path, data["to"], data, Shown(text, tuple(buttons), menu, "context" in data))
 
 
-def _messenger(path: str, headers: dict[str, str], data: dict[str, Any], number: int) -> tuple[dict[str, Any], Received]:
+def _messenger(
+    path: str, headers: dict[str, str], data: dict[str, Any], number: int
+) -> tuple[dict[str, Any], Received]:
     _need(headers.get("authorization", "").startswith("Bearer "), 401, _meta_error(190, "Invalid access token"))
     message, to = data["message"], data["recipient"]["id"]
     quick = message.get("quick_replies", [])
@@ -279,6 +287,8 @@ def _slack(path: str, headers: dict[str, str], data: dict[str, Any], number: int
     if not good:
         raise Refused(200, {"ok": False, "error": "invalid_blocks"})
     stamp = f"{time.time():.6f}"
-    shown = Shown("\n".join(sections), tuple((e["text"]["text"], e["value"]) for e in elements), quoted="thread_ts" in data)
+    shown = Shown(
+        "\n".join(sections), tuple((e["text"]["text"], e["value"]) for e in elements), quoted="thread_ts" in data
+    )
     body = {"ok": True, "channel": data["channel"], "ts": stamp, "message": {"text": data["text"], "ts": stamp}}
     return body, Received(path, data["channel"], data, shown)

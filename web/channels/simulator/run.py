@@ -34,6 +34,7 @@ class Line:
 
         Raises:
             RuntimeError: when the server refuses it.
+
         """
         before = len(self.platform.messages(self.sender.address))
         response = self._client.post(hook.path, content=hook.body, headers=hook.headers)
@@ -86,7 +87,9 @@ def running(name: str, base: str) -> Iterator[Line]:
     channel = PHONES[name].channel
     if channel not in values.channels:
         raise SystemExit(f"The channel {channel} is not on: set {', '.join(REQUIRED[channel])} (see docs/channels/).")
-    address = {"twilio": values.twilio_api, "telegram": values.telegram_api, "slack": values.slack_api}.get(channel, values.meta_api)
+    address = {"twilio": values.twilio_api, "telegram": values.telegram_api, "slack": values.slack_api}.get(
+        channel, values.meta_api
+    )
     url = httpx.URL(address)
     if url.host not in ("127.0.0.1", "localhost") or not url.port:
         raise SystemExit("With --server, the platform's address in the settings must be a port on 127.0.0.1.")

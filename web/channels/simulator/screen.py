@@ -23,8 +23,8 @@ def ours(shown: Shown, sms: bool = False) -> str:
         lines.append("  [ ☰ menu ]")
     lines += [f"  ({n}) [ {label} ]" for n, (label, _) in enumerate(shown.buttons, 1)]
     if sms:
-        count = segments(shown.text)
-        lines.append(f"  {count} segment{'s' if count > 1 else ''}, {'GSM-7' if is_gsm(shown.text) else 'UCS-2'}, {len(shown.text)} characters")
+        count, alphabet = segments(shown.text), "GSM-7" if is_gsm(shown.text) else "UCS-2"
+        lines.append(f"  {count} segment{'s' if count > 1 else ''}, {alphabet}, {len(shown.text)} characters")
     return "\n".join(lines)
 
 
@@ -37,4 +37,6 @@ def _wrap(text: str, width: int) -> list[str]:
 
 def _box(lines: list[str], width: int) -> str:
     width = max([width, *(len(line) for line in lines)])
-    return "\n".join(["╭" + "─" * (width + 2) + "╮", *(f"│ {line:<{width}} │" for line in lines), "╰" + "─" * (width + 2) + "╯"])
+    return "\n".join(
+        ["╭" + "─" * (width + 2) + "╮", *(f"│ {line:<{width}} │" for line in lines), "╰" + "─" * (width + 2) + "╯"]
+    )

@@ -47,7 +47,7 @@ def pretend_settings(platform: Platform, public_url: str | None = None, **more: 
         **platform.settings(),
         **more,
     }
-    return ChannelSettings(_env_file=None, **values)  # type: ignore[call-arg]
+    return ChannelSettings(_env_file=None, **values)
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Sender(ABC):
         settings: The channels' settings, whose secrets sign.
         base: Address of the server, as the platform calls it.
         user: The person's id or number.
+
     """
 
     channel: str
@@ -146,7 +147,9 @@ class Meta(Sender):
     def _signed(self, data: dict[str, Any], app_secret: str) -> Hook:
         body = json.dumps(data, ensure_ascii=True).encode()
         signature = "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
-        return Hook(f"/channels/{self.channel}", body, {"Content-Type": "application/json", "X-Hub-Signature-256": signature})
+        return Hook(
+            f"/channels/{self.channel}", body, {"Content-Type": "application/json", "X-Hub-Signature-256": signature}
+        )
 
 
 class WhatsApp(Meta):
@@ -180,7 +183,9 @@ class WhatsApp(Meta):
         return self.message(self.raw("image", image=image))
 
     def tap(self, label: str, value: str) -> Hook:
-        return self.message(self.raw("interactive", interactive={"type": "button_reply", "button_reply": {"id": value, "title": label}}))
+        return self.message(
+            self.raw("interactive", interactive={"type": "button_reply", "button_reply": {"id": value, "title": label}})
+        )
 
     def group(self, text: str) -> Hook:
         return self.message(self.raw("text", text={"body": text}) | {"group_id": "Y2FwaV9ncm91cA"})
@@ -212,7 +217,8 @@ class Telegram(Sender):
 
     def media(self, caption: str = "") -> Hook:
         photo = [{"file_id": "x", "file_unique_id": "y", "width": 90, "height": 51, "file_size": 1101}]
-        return self.update(message=self.message(photo=photo, **({"caption": caption} if caption else {})))
+        content: dict[str, Any] = {"photo": photo} | ({"caption": caption} if caption else {})
+        return self.update(message=self.message(**content))
 
     def tap(self, label: str, value: str) -> Hook:
         keyboard = {"inline_keyboard": [[{"text": label, "callback_data": value}]]}
@@ -233,7 +239,12 @@ class Messenger(Meta):
     def event(self, **content: Any) -> Hook:
         """A webhook with any event."""
         page = self.settings.messenger_page_id
-        event = {"sender": {"id": self.user}, "recipient": {"id": page}, "timestamp": int(time.time() * 1000), **content}
+        event = {
+            "sender": {"id": self.user},
+            "recipient": {"id": page},
+            "timestamp": int(time.time() * 1000),
+            **content,
+        }
         data = {"object": "page", "entry": [{"id": page, "time": int(time.time() * 1000), "messaging": [event]}]}
         return self._signed(data, secret(self.settings.messenger_app_secret))
 
@@ -243,7 +254,9 @@ class Messenger(Meta):
 
     def media(self, caption: str = "") -> Hook:
         attachment = {"type": "image", "payload": {"url": "https://x"}}
-        return self.event(message={"mid": f"m_{fresh()}", "attachments": [attachment], **({"text": caption} if caption else {})})
+        return self.event(
+            message={"mid": f"m_{fresh()}", "attachments": [attachment], **({"text": caption} if caption else {})}
+        )
 
     def tap(self, label: str, value: str) -> Hook:
         return self.event(message={"mid": f"m_{fresh()}", "text": label, "quick_reply": {"payload": value}})
@@ -288,7 +301,12 @@ class Slack(Sender):
         return self.event(**self._message(caption, subtype="file_share", files=[{"id": "F1", "mimetype": "image/png"}]))
 
     def tap(self, label: str, value: str) -> Hook:
-        action = {"type": "button", "action_id": "pick_1", "value": value, "text": {"type": "plain_text", "text": label}}
+        action = {
+            "type": "button",
+            "action_id": "pick_1",
+            "value": value,
+            "text": {"type": "plain_text", "text": label},
+        }
         data = {
             "type": "block_actions", "team": {"id": "T1DC2JH3J"}, "user": {"id": self.user}, "trigger_id": fresh(),
             "channel": {"id": self.address}, "message": {"ts": f"{time.time():.6f}"},

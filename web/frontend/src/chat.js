@@ -48,8 +48,8 @@ export class GuideChat extends LitElement {
     this.size = 0;
     /** What a screen reader is told once: `{text, urgent}`. */
     this.said = null;
-    /** null, or whether the patient's questions are printed too. */
-    this.printing = null;
+    /** Whether the patient's questions are printed too. */
+    this.printing = false;
     this.listeners = new AbortController();
   }
 
@@ -70,8 +70,6 @@ export class GuideChat extends LitElement {
     const on = (target, name, handler) => target.addEventListener(name, handler, { signal: this.listeners.signal });
     on(window, "offline", () => this.#line(true));
     on(window, "online", () => this.#line(false));
-    on(window, "beforeprint", () => this.#beforePrint());
-    on(window, "afterprint", () => (this.printing = null));
     on(document, "keydown", (event) => this.onKey(event));
     if (config.mode === "frame") on(window, "message", (event) => this.#onMessage(event));
     this.addEventListener("guide-ask", (event) => this.send(event.detail, true));
@@ -280,17 +278,13 @@ export class GuideChat extends LitElement {
     this.memory.set("size", String(this.size));
   }
 
-  #beforePrint() {
-    if (this.printing === null) this.printing = false;
-    this.performUpdate();
-  }
-
   async print(withQuestions) {
     this.printing = withQuestions;
     await this.updateComplete;
+    // The sheet is always there, unseen: while a page is being printed its scripts may not draw any more.
     await Promise.allSettled([...this.querySelectorAll(".sheet img")].map((i) => i.decode()));
     window.print();
-    this.printing = null;
+    this.printing = false;
   }
 
   #setDraft(text) {
@@ -415,7 +409,7 @@ export class GuideChat extends LitElement {
         <div class="unseen" role="alert">${this.said?.urgent ? this.said.text : nothing}</div>
       </div>
       ${emergencyDialog(this.about)} ${clearDialog(this.about, this.actions)} ${printDialog(this.about, this.actions)} ${this.extra()}
-      ${this.printing === null ? nothing : sheet(this.entries, this.about, this.printing)}`;
+      ${this.entries.length ? sheet(this.entries, this.about, this.printing) : nothing}`;
   }
 
   /** More of a subclass's own. */

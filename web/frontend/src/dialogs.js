@@ -12,7 +12,9 @@ export const emergencyDialog = ({ t, contacts, clinic, kiosk }) => html`<dialog 
     <h2 id="emergency-title">${t("emergency_heading")}</h2>
     ${kiosk ? html`<p class="staff-now">${t("emergency_staff")}</p><p>${t("emergency_phone")}</p>` : html`<p>${t("emergency_text")}</p>`}
     ${contactList(contacts, t, kiosk)}
-    ${clinic.phone && !kiosk ? html`<p class="clinic-line">${clinic.name}: <a href="tel:${clinic.phone.dial}">${clinic.phone.say}</a>${clinic.hours ? ` (${clinic.hours})` : ""}</p>` : nothing}
+    ${clinic.phone && !kiosk
+      ? html`<p class="clinic-line">${clinic.name}: <a class="button" href="tel:${clinic.phone.dial}">${icon("phone")}${clinic.phone.say}</a>${clinic.hours ? html`<span class="hours">${clinic.hours}</span>` : nothing}</p>`
+      : nothing}
     <p class="row"><button type="button" @click=${close}>${icon("close")}${t("close")}</button></p>
   </div>
 </dialog>`;

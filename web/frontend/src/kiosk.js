@@ -236,19 +236,23 @@ export class GuideKiosk extends GuideChat {
 
   composer() {
     const { t, config } = this;
+    if (this.wiping) return nothing;
     const worth = this.entries.some((e) => e.role === "guide");
     return html`<div class="dock">
-      ${this.typing && !this.wiping
+      ${this.typing
         ? html`${super.composer()}${this.keys ? keyboard(this.about, () => this.querySelector(".composer textarea"), () => this.send(this.draft)) : nothing}`
         : nothing}
       <div class="dock-row">
-        <button class="primary" type="button" aria-expanded=${this.typing} @click=${() => this.#type()}>${icon("message")}${t("kiosk_type")}</button>
-        ${this.typing ? html`<button type="button" aria-pressed=${this.keys} @click=${() => (this.keys = !this.keys)}>${icon("keyboard")}${t(this.keys ? "kiosk_keyboard_hide" : "kiosk_keyboard_show")}</button>` : nothing}
-        ${this.view === "home" ? nothing : html`<button type="button" @click=${() => this.#go("home")}>${icon("menu")}${t("kiosk_topics")}</button>`}
-        ${this.view !== "talk" && this.entries.length ? html`<button type="button" @click=${() => this.#go("talk")}>${icon("back")}${t("conversation")}</button>` : nothing}
-        ${worth && config.printer ? html`<button type="button" @click=${() => this.actions.show("print-dialog")}>${icon("print")}${t("print_kiosk")}</button>` : nothing}
+        <button class=${this.typing ? "" : "primary"} type="button" aria-expanded=${this.typing} @click=${() => this.#type()}>
+          ${icon(this.typing ? "close" : "message")}${t(this.typing ? "close" : "kiosk_type")}
+        </button>
+        ${this.typing
+          ? html`<button type="button" aria-pressed=${this.keys} @click=${() => (this.keys = !this.keys)}>${icon("keyboard")}${t(this.keys ? "kiosk_keyboard_hide" : "kiosk_keyboard_show")}</button>`
+          : html`${this.view === "home" ? nothing : html`<button type="button" @click=${() => this.#go("home")}>${icon("menu")}${t("kiosk_topics")}</button>`}
+            ${this.view !== "talk" && this.entries.length ? html`<button type="button" @click=${() => this.#go("talk")}>${icon("back")}${t("conversation")}</button>` : nothing}
+            ${worth && config.printer ? html`<button type="button" @click=${() => this.actions.show("print-dialog")}>${icon("print")}${t("print_kiosk")}</button>` : nothing}
+            ${config.pin && this.view === "home" ? html`<button type="button" class="quiet staff" @click=${() => this.actions.show("staff-dialog")}>${t("staff")}</button>` : nothing}`}
         ${this.touched ? html`<button type="button" class="finish" @click=${() => this.wipe()}>${icon("check")}${t("kiosk_finish")}</button>` : nothing}
-        ${config.pin ? html`<button type="button" class="quiet staff" @click=${() => this.actions.show("staff-dialog")}>${t("staff")}</button>` : nothing}
       </div>
     </div>`;
   }

@@ -7,14 +7,15 @@ import { hostOf, safeUrl } from "./text.js";
 export const sourceCard = (source, { t, kiosk, urls }) => {
   const url = safeUrl(source.url);
   const row = (label, value) => (value ? html`<div><dt>${label}</dt><dd>${value}</dd></div>` : nothing);
-  const short = source.doi ? `doi.org/${source.doi}` : url;
+  // the address the QR code holds, to be typed where no code can be read
+  const short = urls.public ? `${urls.public}/sources/${source.source_id}` : url;
   return html`<h4 class="source-title"><span class="source-number">${source.number}</span>${source.title}${source.year ? html` <span class="year">(${source.year})</span>` : nothing}</h4>
     <p class="source-by">${[source.authors, source.publisher].filter(Boolean).join(". ")}</p>
     <dl class="source-facts">
       ${row(t("source_kind"), t(`kind_${source.kind}`))} ${row(t("source_read"), t(`read_${source.read_as}`))} ${row(t("source_where"), source.locator)}
     </dl>
     ${kiosk
-      ? url
+      ? short
         ? html`<div class="qr"><img src="${urls.qr}/${source.source_id}.svg" width="180" height="180" alt=${t("qr_of_source", { n: source.number })} />
             <p>${t("source_qr")}<br /><span class="address">${short}</span></p></div>`
         : nothing

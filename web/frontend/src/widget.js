@@ -31,7 +31,7 @@
 button{all:unset;box-sizing:border-box;display:flex;align-items:center;gap:10px;min-height:56px;padding:0 22px 0 18px;border:2px solid ${clinic.onAccent};border-radius:28px;
 background:${clinic.accent};color:${clinic.onAccent};font:600 18px/1.2 system-ui,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif;cursor:pointer;box-shadow:0 4px 18px rgb(20 16 36/.28);max-width:calc(100vw - 40px)}
 button:focus-visible{outline:3px solid ${clinic.accent};outline-offset:3px}
-svg{width:26px;height:26px;flex:none;fill:none;stroke:currentColor;stroke-width:2.4;stroke-linecap:round;stroke-linejoin:round}
+svg{width:26px;height:26px;flex:none;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 dialog{box-sizing:border-box;padding:0;border:0;overflow:hidden;position:fixed;inset:auto 20px 20px auto;${side}:20px;${other}:auto;width:min(460px,calc(100vw - 40px));height:min(780px,calc(100dvh - 40px));
 max-width:none;max-height:none;border-radius:18px;background:${clinic.ground};box-shadow:0 12px 48px rgb(20 16 36/.38)}
 dialog::backdrop{background:rgb(20 16 36/.32)}
@@ -47,7 +47,7 @@ iframe{display:block;width:100%;height:100%;border:0;color-scheme:normal}
     svg.setAttribute("viewBox", "0 0 24 24");
     svg.setAttribute("aria-hidden", "true");
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", "M12 3c6 0 9.5 3.5 9.5 8s-3.5 8-9.5 8q-1.5 0-3-.3L4 21.5l1-4.3C3.3 15.600 2.5 13.5 2.5 11c0-4.5 3.5-8 9.5-8ZM9.5 8H8v6h1.5M14.5 8H16v6h-1.5M11 11h2");
+    path.setAttribute("d", "M12 3c6 0 9.5 3.4 9.5 7.8s-3.5 7.8-9.5 7.8q-1.5 0-3-.3L4.5 21l.8-4.2C3.4 15.2 2.5 13.1 2.5 10.8 2.5 6.4 6 3 12 3ZM9.6 7.800H8.200v6h1.400M14.4 7.800h1.400v6h-1.4");
     svg.append(path);
     const label = document.createElement("span");
     label.textContent = data.label || words.button;
@@ -55,6 +55,7 @@ iframe{display:block;width:100%;height:100%;border:0;color-scheme:normal}
 
     const dialog = make("dialog", { "aria-label": words.title });
     let frame;
+    let loaded = false;
     const open = () => {
       if (!frame) {
         const address = new URL("/chat", origin);
@@ -67,14 +68,17 @@ iframe{display:block;width:100%;height:100%;border:0;color-scheme:normal}
           referrerpolicy: "no-referrer",
           src: address.href,
         });
-        frame.addEventListener("load", greet);
+        frame.addEventListener("load", () => {
+          loaded = true;
+          greet();
+        });
         dialog.append(frame);
       }
       dialog.showModal();
       greet();
     };
     const greet = () => {
-      if (!dialog.open) return;
+      if (!dialog.open || !loaded) return;
       frame.focus();
       frame.contentWindow.postMessage("ketamine-guide:opened", origin);
     };
