@@ -94,6 +94,7 @@ def supervisor_config(config: Settings, build: Path) -> str:
         f"[supervisord]\nnodaemon=true\nlogfile={logs / 'supervisor.log'}\npidfile={run / 'supervisor.pid'}\nloglevel=warn\nsilent=true\n"
         f"[unix_http_server]\nfile={run / 'supervisor.sock'}\nchmod=0600\n"
         "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+        f"[supervisorctl]\nserverurl=unix://{run / 'supervisor.sock'}\n"
     )
     for name, line in programs.items():
         text += (

@@ -20,6 +20,7 @@ from web.parts import current_parts
 from web.store import Conversation, StoreError
 
 MAX_BODY = 64 * 1024
+MAX_DRAINED = 4 * 1024 * 1024
 CHANNELS = ("web", "kiosk")
 PROBLEM_WORDS = ("wrong", "unclear", "not_my_question", "worrying")
 _MESSAGE_ID = re.compile(r"^[\x21-\x7e]{1,64}$")
@@ -33,6 +34,9 @@ def _body() -> tuple[dict[str, Any], str, Refusal | None]:
     """
     raw = request.stream.read(MAX_BODY + 1)
     too_large = len(raw) > MAX_BODY
+    if too_large:
+        # a client that is still sending would see a broken connection instead of the answer
+        request.stream.read(MAX_DRAINED)
     raw = raw[:MAX_BODY]
     try:
         data = json.loads(raw.decode("utf-8")) if raw else {}

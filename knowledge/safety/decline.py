@@ -6,7 +6,6 @@ question must get its answer. What they miss the dialogue's own classifier decli
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from knowledge.safety.screen import CONTENT
 
 __all__ = ["DeclineFinding", "DeclineRules"]
 
-_log = logging.getLogger(__name__)
 Reason = Literal["dose", "supply", "misuse", "eligibility", "diagnosis", "medicine_change", "other_personal"]
 _LONGEST = 4000  # the contract's texts end at 2,000; what is longer was refused before
 _SENTENCE = re.compile(r"[^.?]*(?:[.?] |$)")
@@ -108,10 +106,6 @@ class DeclineRules:
         file = folder
         if folder.is_dir():
             file = (folder / "safety" if (folder / "safety").is_dir() else folder) / "decline.yml"
-            # A build made before this file existed: the package's own rules, rather than no answers at all.
-            if not file.exists() and (file.parents[2] / "manifest.json").is_file():
-                _log.warning("the build has no decline.yml; build anew. The package's rules serve until then")
-                file = CONTENT / "safety" / "decline.yml"
         table = validated(_File, file, read_yaml(file))
         spellings = load_spellings(file.parent / "spellings.yml")
 

@@ -186,7 +186,7 @@ def test_focus_is_seen_on_every_kind_of_control(chat: Page) -> None:
 
 OVERLAPS = """() => {
   const found = [];
-  const shown = [...document.querySelectorAll('.bar, .log, .composer, .dock')].filter(e => e.checkVisibility());
+  const shown = [...document.querySelectorAll('.guide > .bar, .guide > .log, .guide > .composer, .guide > .dock')].filter(e => e.checkVisibility());
   const scrolls = getComputedStyle(document.querySelector('.log')).overflowY !== 'visible';
   const box = e => e.getBoundingClientRect();
   if (scrolls) for (let i = 1; i < shown.length; i++)

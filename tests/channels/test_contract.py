@@ -158,6 +158,12 @@ def test_delete_my_data_leaves_nothing(phone: Phone) -> None:
     assert rows["conversations"] == rows["messages"] == rows["channel_users"] == 0
 
 
+def test_delete_while_in_danger_is_obeyed(phone: Phone) -> None:
+    phone.say(DANGER)
+    assert "deleted" in phone.read("delete my data")
+    assert phone.world.rows()["messages"] == phone.world.rows()["conversations"] == 0
+
+
 def test_delete_in_spanish(phone: Phone) -> None:
     phone.say("¿Qué riesgos tiene la ketamina para la vejiga?")
     assert "Hecho" in phone.read("Borrar mis datos")

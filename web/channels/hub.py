@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -135,7 +135,7 @@ class Hub:
         except Exception as error:  # a patient must not be met with silence
             self._failed("answer", error)
             try:
-                return Answer(tuple(self._unavailable(channel, inbound, self._view(None, None))))
+                return self.busy(channel, inbound, identity)
             except Exception as second:
                 self._failed("answer", second)
                 return Answer()
@@ -150,8 +150,9 @@ class Hub:
             return Answer()
 
     def busy(self, channel: Channel, inbound: Inbound, identity: Identity) -> Answer:
-        """What a server that is too busy says where the platform does not send a message again."""
-        return Answer(tuple(self._unavailable(channel, inbound, self._view(None, None))))
+        """What is said when nothing else can be: `unavailable`, with contacts, asking no store."""
+        user = User(identity.user, inbound.channel, identity.conversation, language=self._guess(inbound.text))
+        return Answer(tuple(self._unavailable(channel, inbound, self._view(user, None), user)))
 
     def deliver(self, channel: Channel, inbound: Inbound, answer: Answer, quote: bool = False) -> int:
         """Send an answer; returns how many bubbles were taken."""
@@ -297,7 +298,7 @@ class Hub:
             user = replace(user, stopped=False, introduced=False)
             self._save(user)
             return [] if inbound.handled or urgent else self._begin(channel, inbound, identity, user)
-        if inbound.handled or urgent:
+        if inbound.handled or (urgent and name in ("help", "more")):
             return []
         if name == "help":
             return self._line(channel, inbound, view, "help", user)
@@ -436,8 +437,7 @@ class Hub:
         )
         if user.language is None:
             hint = inbound.language if inbound.language in ("en", "es") else None
-            known = guess.language if guess is not None and guess.language in ("en", "es") else None
-            return replace(user, language=known or hint)
+            return replace(user, language=self._guess(text) or hint)
         if sure and guess.language != user.language:
             user = replace(user, language=guess.language)
             setting = self._setting(user)
@@ -446,6 +446,11 @@ class Hub:
             except StoreError:
                 self._failed("set")
         return user
+
+    def _guess(self, text: str) -> Literal["en", "es"] | None:
+        """The language of a text, or None where that cannot be told."""
+        language = self.guide.screen.guess_language(text).language if text else None
+        return language if language in ("en", "es") else None  # type: ignore[return-value]
 
     def _open(self, inbound: Inbound, identity: Identity, user: User, reply: Reply | None = None) -> None:
         """Make the conversation unless it is there. A failure is left to the guide, which screens first."""

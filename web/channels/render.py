@@ -147,7 +147,7 @@ def body(view: View, reply: Reply) -> list[str]:
         lines += [f"- {cited(p['claim'], p['citations'])}" for p in d["positions"]]
         out.append("\n".join([*lines, d["why"]]))
     out += [notice(n) for n in reply["notices"]]
-    if reply["clinician"]:
+    if reply["clinician"] and reply["kind"] != "urgent":  # somebody in danger needs one thing to do
         out.append(reply["clinician"])
     if reply["citations"]:
         heading = say("heading_sources", view.language)

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import structlog
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, copy_current_request_context, request
 
 from web.channels.base import MAX_BODY, Ack, Channel, Identity, Inbound, Request
 from web.channels.errors import BadPayload, BadSignature, Busy
@@ -26,6 +26,7 @@ from web.guide import Guide
 from web.store import StoreError
 
 KINDS: dict[str, type[Channel]] = {c.name: c for c in (Twilio, WhatsApp, Telegram, Messenger, Slack)}
+Job = Callable[[], None]
 SWEEP_EVERY = 60.0  # seconds
 DRAIN = 8.0  # seconds that answers under way get when the process ends; gunicorn's graceful_timeout is 10
 log = structlog.get_logger()
@@ -69,8 +70,12 @@ class Door:
         settings = self.hub.settings
         self.lanes = Lanes(f"channel-{self.channel.name}", settings.channel_workers, settings.channel_queue)
 
-    def receive(self, incoming: Request) -> Ack:
+    def receive(self, incoming: Request, carry: Callable[[Job], Job] = lambda job: job) -> Ack:
         """Answer a webhook.
+
+        Args:
+            incoming: The request.
+            carry: Makes a job fit to run in another thread.
 
         Raises:
             BadSignature: when it is not the platform's; nothing was touched then.
@@ -92,7 +97,9 @@ class Door:
             slip = Slip()
             try:
                 futures.append(
-                    self.lanes.submit(identity.user, inbound.sent_at or time.time(), self._job(inbound, identity, slip))
+                    self.lanes.submit(
+                        identity.user, inbound.sent_at or time.time(), carry(self._job(inbound, identity, slip))
+                    )
                 )
                 slips.append(slip)
             except Busy:
@@ -109,7 +116,7 @@ class Door:
                 break  # acknowledged now, sent later
         return Ack("busy", 503) if busy else self.channel.ack(None)
 
-    def _job(self, inbound: Inbound, identity: Identity, slip: Slip) -> Callable[[], None]:
+    def _job(self, inbound: Inbound, identity: Identity, slip: Slip) -> Job:
         def run() -> None:
             # several waiting: the answer says which message it is for, where the platform can show it
             quote = self.lanes.waiting(identity.user) > 0
@@ -184,7 +191,8 @@ def blueprint(doors: dict[str, Door], settings: ChannelSettings) -> Blueprint:
         headers = {k.lower(): v for k, v in request.headers.items()}
         incoming = Request(_url(settings), headers, body, request.args.to_dict())
         try:
-            ack = doors[name].receive(incoming)
+            # the guide's rate limits ask Flask for its application, also in the threads that answer
+            ack = doors[name].receive(incoming, copy_current_request_context)
         except BadSignature:
             log.warning("channel.refused", channel=name)
             return _plain("", 403)
