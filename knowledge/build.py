@@ -278,6 +278,10 @@ def _index(made: Path, content: Content, encoder: Encoder, dialogue: dict[str, d
             for phrasing in phrasings:
                 rows.append([s.id, language, "phrasing"])
                 texts.append(phrasing)
+        if s.bottom_line:  # what the topic's button says must find the topic
+            for language, suggestion in sorted(content.topics[s.topic].suggestion.items()):
+                rows.append([s.id, language, "suggestion"])
+                texts.append(suggestion)
     vectors = _encode_with_progress(encoder, texts)
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)

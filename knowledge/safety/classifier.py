@@ -1,24 +1,28 @@
-"""The classifier behind the rules: what the rules' words miss because people tell danger in their own.
+"""The classifier behind the rules: what the rules miss because people tell danger in words of their own.
 
-One linear model per category (one-vs-rest logistic regression) over the encoder's vector and hashed pieces of the
-normalised text. The encoder was made for English, so Spanish has weights of its own for the vector and leans on the pieces.
+One linear model per category over the encoder's vector and hashed pieces of the normalised text: character n-grams,
+words and word pairs, and groups of everyday words that mean much the same in both languages. The encoder was made for
+English, so Spanish has its own weights for the vector and its own thresholds, and leans on the pieces.
 
 Serving needs numpy only and gives equal output for equal input. `build` trains with scikit-learn from examples_en.yml and
-examples_es.yml, chooses a threshold per category on held-out examples, and writes one .npz without pickle.
+examples_es.yml, chooses the thresholds on held-out examples, and writes one .npz without pickle.
+`python -m knowledge.safety.classifier <encoder folder>` prints how it does on examples it has not seen.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from knowledge.safety.errors import SafetyContentError
 from knowledge.safety.normalise import words_of
@@ -27,28 +31,31 @@ from knowledge.safety.rules import CATEGORIES, LANGUAGES, read_yaml, validated
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-__all__ = ["Classifier", "Example", "Figures", "build", "read_examples", "train"]
+__all__ = ["Classifier", "Example", "Examples", "Figures", "WordGroups", "build", "read_examples", "train"]
 
-FORMAT = 1
+FORMAT = 2
 DIMENSIONS = 384
-BUCKETS = 1 << 15
+BUCKETS = 1 << 14  # per kind of piece
+KINDS = ("letters", "words", "groups", "near")
 NOTICES = ("low_mood", "soon")
 LABELS = (*CATEGORIES, *NOTICES)
 MAX_FALSE_TAKEOVER = 0.01  # share of held-out examples that are not urgent and would be taken over all the same
-MAX_FALSE_NOTICE = 0.03  # a notice stands under an answer and costs little when it is not needed
+MAX_FALSE_NOTICE = 0.03  # a notice stands under an answer and costs little when it was not needed
 FOLDS = 5
 
-_MOST_WORDS = 800  # a longer text adds nothing but time; the rules screen it whole
-_NEAR_COPY = 0.7  # cosine of the pieces from which two examples go to the same side of the split
-_LOWEST = 0.05  # no threshold below this score, however few the examples
+_MOST_WORDS = 600  # a longer text adds nothing but time; the rules screen it whole
+_NEAR = 6  # words within which two groups count as near each other
+_NEAR_COPY = 0.7  # cosine of letters and words from which two examples go to the same side of the split
+_LOWEST = -2.0  # no threshold below this logit, however few the examples
 
-# Words that say "this is Spanish" and are no English ones. The screen's own guesser also knows other languages; here one bit is
-# needed, and it must be the same in training and serving.
+# Words that say "this is Spanish" or "this is English" and nothing in the other. The screen's own guesser knows more
+# languages; here one bit is needed, and it must be the same in training and serving.
 _SPANISH = frozenset(
     """el la los las un una unos unas de del y que en es por para con mi mis tu su sus se lo le les nos al como cuando
     pero porque muy ya estoy esta estan tengo tiene hay siento puedo puede quiero hace desde hoy ayer ahora despues
     ella ellos yo eso esto fue era ha he hemos ser soy sin todo nada mas donde quien cual cuanto hijo hija mama papa
-    dolor ketamina clinica medico ayuda gracias hola tome tomo dio dijo aqui vez alguien nadie nunca siempre tambien""".split()
+    dolor ketamina clinica medico ayuda gracias hola tome tomo dio dijo aqui vez alguien nadie nunca siempre tambien
+    pastilla pastillas respira respirar sobredosis suicidarme matarme morir morirme pecho sangre miedo""".split()
 )
 _ENGLISH = frozenset(
     """the a an of and to in is it for with my your his her their i you we they he she was were are be been have has had not but
@@ -63,45 +70,117 @@ class Encoder(Protocol):
         """Return unit vectors, float32, shape (len(texts), 384)."""
 
 
-# -- features -----------------------------------------------------------------------------------------------------
+# -- pieces -------------------------------------------------------------------------------------------------------
 
 
-def is_spanish(words: Sequence[str]) -> bool:
-    """Return whether folded `words` look Spanish rather than English."""
-    spanish = sum(word in _SPANISH for word in words)
-    return spanish > sum(word in _ENGLISH for word in words)
+def spanish(words: Sequence[str]) -> bool | None:
+    """Return whether folded `words` look Spanish (True) or English (False); None when nothing tells."""
+    ours = sum(word in _SPANISH for word in words)
+    theirs = sum(word in _ENGLISH for word in words)
+    return None if ours == theirs else ours > theirs
 
 
-def pieces(words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the hashed pieces of a text: character n-grams (3 to 5) inside words, words and pairs of words.
+class WordGroups:
+    """Everyday words under the names of the groups they belong to.
 
     Args:
-        words: folded words, as `words_of` gives them.
-
-    Returns:
-        Bucket numbers (int64, ascending, no double) and their weights (float32, length 1 as a vector).
+        table: language → group → words; `*` at the end of a word stands for any ending.
     """
-    counts: dict[int, int] = {}
-    before = "^"
-    for word in [_shape(w) for w in words[:_MOST_WORDS]]:
-        padded = f" {word} "
-        found = [f"w{word}", f"p{before} {word}"]
-        for size in (3, 4, 5):
-            found.extend(padded[i : i + size] for i in range(len(padded) - size + 1))
-        for piece in found:
+
+    def __init__(self, table: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        self.table = {language: {g: list(w) for g, w in groups.items()} for language, groups in table.items()}
+        self._words: dict[tuple[str, str], list[str]] = {}
+        self._stems: dict[tuple[str, str], list[str]] = {}
+        for language, groups in self.table.items():
+            for group, words in groups.items():
+                for word in words:
+                    target = self._stems if word.endswith("*") else self._words
+                    target.setdefault((language, word.rstrip("*")), []).append(group)
+
+    def of(self, words: Sequence[str], tongue: bool | None) -> list[list[str]]:
+        """Return the groups of each word, sorted, looked up in the language(s) that `tongue` leaves possible."""
+        languages = ("en", "es") if tongue is None else ("es",) if tongue else ("en",)
+        out = []
+        for word in words:
+            groups: set[str] = set()
+            for language in languages:
+                groups.update(self._words.get((language, word), ()))
+                for size in range(2, len(word) + 1):
+                    groups.update(self._stems.get((language, word[:size]), ()))
+            out.append(sorted(groups))
+        return out
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """A text's hashed pieces: columns (all kinds side by side), their weights, and whether it is Spanish."""
+
+    columns: np.ndarray
+    weights: np.ndarray
+    spanish: bool
+
+
+def _pieces(text: str, groups: WordGroups) -> _Pieces:
+    words = words_of(text)[:_MOST_WORDS]
+    tongue = spanish(words)
+    shapes = [_shape(word) for word in words]
+    mark = "?" if "?" in text else "."
+    found = (
+        _letters(shapes),
+        _words(shapes, mark),
+        *_groups(groups.of(words, tongue), mark),
+    )
+    columns, weights = [], []
+    for kind, pieces in enumerate(found):
+        counts: dict[int, int] = {}
+        for piece in pieces:
             bucket = zlib.crc32(piece.encode("utf-8", "replace")) % BUCKETS
             counts[bucket] = counts.get(bucket, 0) + 1
-        before = word
-    if not counts:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-    buckets = np.array(sorted(counts), dtype=np.int64)
-    weights = np.array([1.0 + math.log(counts[b]) for b in buckets.tolist()], dtype=np.float32)
-    return buckets, weights / np.float32(np.linalg.norm(weights))
+        if not counts:
+            continue
+        order = sorted(counts)
+        tamed = np.array([1.0 + math.log(counts[bucket]) for bucket in order], dtype=np.float32)
+        columns.append(np.array(order, dtype=np.int64) + kind * BUCKETS)
+        weights.append(tamed / np.float32(np.linalg.norm(tamed)))
+    if not columns:
+        return _Pieces(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), bool(tongue))
+    return _Pieces(np.concatenate(columns), np.concatenate(weights), bool(tongue))
 
 
 def _shape(word: str) -> str:
     # A model must not learn one patient's figures; how long a number is may matter ("180 over 120").
     return "0" * len(word) if word.isdigit() else word[:30]
+
+
+def _letters(words: Sequence[str]) -> Iterable[str]:
+    for word in words:
+        padded = f" {word} "
+        for size in (3, 4, 5):
+            for start in range(len(padded) - size + 1):
+                yield padded[start : start + size]
+
+
+def _words(words: Sequence[str], mark: str) -> Iterable[str]:
+    framed = ["^", *words, "$"]
+    yield mark
+    yield from ("w" + word for word in words)
+    yield from (f"p{a} {b}" for a, b in zip(framed, framed[1:], strict=False))
+    yield from (f"s{a} {b}" for a, b in zip(framed, framed[2:], strict=False))
+
+
+def _groups(seen: Sequence[Sequence[str]], mark: str) -> tuple[list[str], list[str]]:
+    """Return the groups with their pairs anywhere, and the ordered pairs of groups near each other."""
+    names = sorted({name for groups in seen for name in groups})
+    apart = [mark, *names, *(f"{a}+{b}" for i, a in enumerate(names) for b in names[i + 1 :])]
+    near = [
+        f"{a}>{b}"
+        for at, groups in enumerate(seen)
+        if groups
+        for later in seen[at + 1 : at + _NEAR]
+        for a in groups
+        for b in later
+    ]
+    return apart, near
 
 
 # -- serving ------------------------------------------------------------------------------------------------------
@@ -111,30 +190,30 @@ class Classifier:
     """Scores a message per category; numpy only, safe to share between threads.
 
     Args:
-        labels: the categories and notices, in the order of the rows.
-        vector_en: weights of the encoder's vector for English and everything that is not Spanish, shape (labels, 384).
-        vector_es: the same for Spanish.
-        pieces_weights: weights of the pieces, shape (labels, BUCKETS).
-        bias: shape (labels, 2): for English, for Spanish.
-        thresholds: the score from which a label counts, shape (labels,).
+        vector: weights of the encoder's vector for English (and all that is not Spanish) and Spanish, shape
+            (2, labels, 384); rows in the order of LABELS.
+        pieces: weights of the pieces, shape (labels, kinds * BUCKETS).
+        bias: shape (2, labels).
+        thresholds: the score from which a label counts, shape (2, labels).
+        groups: the word groups that the pieces were made with.
         figures: how the training did on held-out examples, as JSON-able values.
     """
 
     def __init__(
         self,
-        labels: Sequence[str],
-        vector_en: np.ndarray,
-        vector_es: np.ndarray,
-        pieces_weights: np.ndarray,
+        vector: np.ndarray,
+        pieces: np.ndarray,
         bias: np.ndarray,
         thresholds: np.ndarray,
+        groups: WordGroups,
         figures: Mapping[str, Any] | None = None,
     ) -> None:
-        self.labels = tuple(labels)
-        self._vector = (vector_en.astype(np.float32), vector_es.astype(np.float32))
-        self._pieces = np.ascontiguousarray(pieces_weights.astype(np.float32).T)  # one row a bucket: rows are picked
+        # Rounded here as in the file, so that a classifier just trained and one loaded say the same.
+        self._vector = vector.astype(np.float16).astype(np.float32)
+        self._pieces = np.ascontiguousarray(pieces.astype(np.float16).astype(np.float32).T)  # a row a piece
         self._bias = bias.astype(np.float32)
-        self.thresholds = dict(zip(self.labels, (float(t) for t in thresholds), strict=True))
+        self._thresholds = thresholds.astype(np.float64)
+        self.groups = groups
         self.figures = dict(figures or {})
 
     @classmethod
@@ -143,50 +222,52 @@ class Classifier:
 
         Raises:
             OSError: when the file cannot be opened.
-            ValueError: when it is not a complete file of this format; nothing in it is ever executed.
+            ValueError: when it is not a complete file of this format. Nothing in it is ever executed.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
                 part = {name: file[name] for name in file.files}
         except OSError:
             raise
-        except Exception as error:  # zipfile, zlib and numpy each have their own
+        except Exception as error:  # zipfile, zlib and numpy raise types of their own
             raise ValueError(f"{path.name} is no file of weights ({type(error).__name__})") from error
         try:
             if int(part["format"]) != FORMAT:
                 raise ValueError(f"{path.name} has format {int(part['format'])}, this program reads {FORMAT}")
-            labels = tuple(str(label) for label in part["labels"])
+            if tuple(str(label) for label in part["labels"]) != LABELS:
+                raise ValueError(f"{path.name} knows other categories than this program")
             shapes = {
-                "vector_en": (len(labels), DIMENSIONS), "vector_es": (len(labels), DIMENSIONS),
-                "pieces": (len(labels), BUCKETS), "bias": (len(labels), 2), "thresholds": (len(labels),),
+                "vector": (2, len(LABELS), DIMENSIONS), "pieces": (len(LABELS), len(KINDS) * BUCKETS),
+                "bias": (2, len(LABELS)), "thresholds": (2, len(LABELS)),
             }  # fmt: skip
             for name, shape in shapes.items():
                 if part[name].shape != shape or part[name].dtype.kind != "f" or not np.isfinite(part[name]).all():
                     raise ValueError(f"{path.name}: {name} is damaged")
-            if set(labels) != set(LABELS):
-                raise ValueError(f"{path.name} knows other categories than this program")
+            groups = WordGroups(json.loads(str(part["groups"])))
             figures = json.loads(str(part["figures"]))
-        except (KeyError, TypeError, IndexError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path.name} is not complete ({error})") from error
-        return cls(
-            labels, part["vector_en"], part["vector_es"], part["pieces"], part["bias"], part["thresholds"], figures
-        )
+        return cls(part["vector"], part["pieces"], part["bias"], part["thresholds"], groups, figures)
 
     def save(self, path: Path) -> None:
-        """Write the weights as one .npz, half precision, without pickle."""
+        """Write the weights as one .npz: half precision, no pickle, the same bytes for the same weights."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             np.savez_compressed(
                 file,
                 format=np.array(FORMAT),
-                labels=np.array(self.labels),
-                vector_en=self._vector[0].astype(np.float16),
-                vector_es=self._vector[1].astype(np.float16),
+                labels=np.array(LABELS),
+                vector=self._vector.astype(np.float16),
                 pieces=self._pieces.T.astype(np.float16),
                 bias=self._bias,
-                thresholds=np.array([self.thresholds[label] for label in self.labels], dtype=np.float64),
+                thresholds=self._thresholds,
+                groups=np.array(json.dumps(self.groups.table, sort_keys=True)),
                 figures=np.array(json.dumps(self.figures, sort_keys=True)),
             )
+
+    def thresholds(self, language: str) -> dict[str, float]:
+        """Return the threshold of every label for "en" or "es"."""
+        return dict(zip(LABELS, self._thresholds[int(language == "es")].tolist(), strict=True))
 
     def scores(self, vector: np.ndarray, text: str) -> dict[str, float]:
         """Return a score from 0 to 1 for every category and notice.
@@ -195,12 +276,7 @@ class Classifier:
             vector: the encoder's vector of `text`, shape (384,).
             text: the message.
         """
-        words = words_of(text)
-        tongue = int(is_spanish(words))
-        buckets, weights = pieces(words)
-        logits = self._bias[:, tongue] + self._vector[tongue] @ np.asarray(vector, dtype=np.float32).reshape(-1)
-        logits = logits + weights @ self._pieces[buckets]
-        return {label: _sigmoid(float(logit)) for label, logit in zip(self.labels, logits, strict=True)}
+        return self._scores(vector, text)[0]
 
     def urgent(self, vector: np.ndarray, text: str) -> tuple[str, float, float] | None:
         """Return the category that lies highest over its threshold, with its score and threshold; None for none.
@@ -209,12 +285,12 @@ class Classifier:
             vector: the encoder's vector of `text`, shape (384,).
             text: the message.
         """
-        scores = self.scores(vector, text)
-        over = [c for c in CATEGORIES if scores[c] >= self.thresholds[c]]
+        scores, limits = self._scores(vector, text)
+        over = [c for c in CATEGORIES if scores[c] >= limits[c]]
         if not over:
             return None
-        best = max(over, key=lambda c: (_logit(scores[c]) - _logit(self.thresholds[c]), c))
-        return best, scores[best], self.thresholds[best]
+        best = max(over, key=lambda c: _logit(scores[c]) - _logit(limits[c]))
+        return best, scores[best], limits[best]
 
     def notice(self, vector: np.ndarray, text: str) -> tuple[str, ...]:
         """Return those of "low_mood" and "soon" whose score reaches the threshold.
@@ -223,8 +299,16 @@ class Classifier:
             vector: the encoder's vector of `text`, shape (384,).
             text: the message.
         """
-        scores = self.scores(vector, text)
-        return tuple(label for label in NOTICES if scores[label] >= self.thresholds[label])
+        scores, limits = self._scores(vector, text)
+        return tuple(label for label in NOTICES if scores[label] >= limits[label])
+
+    def _scores(self, vector: np.ndarray, text: str) -> tuple[dict[str, float], dict[str, float]]:
+        pieces = _pieces(text, self.groups)
+        tongue = int(pieces.spanish)
+        logits = self._bias[tongue] + self._vector[tongue] @ np.asarray(vector, dtype=np.float32).reshape(-1)
+        logits = logits + pieces.weights @ self._pieces[pieces.columns]
+        scores = dict(zip(LABELS, (_sigmoid(x) for x in logits.tolist()), strict=True))
+        return scores, dict(zip(LABELS, self._thresholds[tongue].tolist(), strict=True))
 
 
 def _sigmoid(x: float) -> float:
@@ -242,6 +326,7 @@ def _logit(p: float) -> float:
 class _ExampleFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    word_groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     crisis_suicide: tuple[str, ...] = Field(min_length=1)
     medical_emergency: tuple[str, ...] = Field(min_length=1)
     overdose: tuple[str, ...] = Field(min_length=1)
@@ -252,6 +337,15 @@ class _ExampleFile(BaseModel):
     low_mood: tuple[str, ...] = Field(min_length=1)
     none: tuple[str, ...] = Field(min_length=1)
 
+    @field_validator("word_groups")
+    @classmethod
+    def _folded_words(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for group, words in value.items():
+            for word in words:
+                if words_of(word.rstrip("*")) != [word.rstrip("*")]:
+                    raise ValueError(f"{word!r} in group {group} is not one lower-case word without accents")
+        return value
+
     @model_validator(mode="after")
     def _no_text_twice(self) -> _ExampleFile:
         seen: dict[str, str] = {}
@@ -260,6 +354,7 @@ class _ExampleFile(BaseModel):
                 key = " ".join(words_of(text))
                 if not key:
                     raise ValueError(f"an example under {label} has no words")
+                key += " ?" if "?" in text else ""
                 if key in seen:
                     raise ValueError(f"{text!r} stands under {seen[key]} and under {label}")
                 seen[key] = label
@@ -286,30 +381,41 @@ class Example:
         return self.label in CATEGORIES
 
 
-def read_examples(folder: Path) -> list[Example]:
+@dataclass(frozen=True)
+class Examples:
+    """The curators' examples and word groups, both languages."""
+
+    messages: tuple[Example, ...]
+    groups: WordGroups
+
+
+def read_examples(folder: Path) -> Examples:
     """Read examples_en.yml and examples_es.yml.
 
     Raises:
         SafetyContentError: naming the file and what is wrong in it.
     """
-    out: list[Example] = []
+    messages: list[Example] = []
+    table: dict[str, Mapping[str, Sequence[str]]] = {}
     for language in LANGUAGES:
         file = folder / f"examples_{language}.yml"
-        table = validated(_ExampleFile, file, read_yaml(file))
-        out.extend(Example(text, label, language) for label in (*LABELS, "none") for text in getattr(table, label))
-    return out
+        parsed = validated(_ExampleFile, file, read_yaml(file))
+        table[language] = parsed.word_groups
+        messages.extend(Example(t, label, language) for label in (*LABELS, "none") for t in getattr(parsed, label))
+    return Examples(tuple(messages), WordGroups(table))
 
 
 # -- training -----------------------------------------------------------------------------------------------------
 
-_C = 20.0  # inverse strength of the penalty
-_VECTOR_WEIGHT = (1.6, 1.0)  # of the encoder's vector beside the pieces: English, Spanish
+_C = 3.0  # inverse strength of the penalty
+_VECTOR_WEIGHT = (1.2, 0.5)  # of the encoder's vector beside the pieces: English, Spanish
+_KIND_WEIGHT = (1.0, 1.0, 0.7, 0.7)  # of the kinds of pieces
 _OTHER_WEIGHT = 0.3  # an example of another urgent category speaks only a little against this one
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How the classifier did on examples it was not trained on, thresholds chosen on yet other ones.
+    """How the classifier did on examples it was not trained on, with thresholds chosen on yet other ones.
 
     Attributes:
         recall: label → share of its examples that were taken over (for a notice: that got it).
@@ -340,174 +446,184 @@ def build(safety_folder: Path, out: Path, encoder: Encoder) -> None:
         SafetyContentError: when an example file is broken or holds too little.
     """
     examples = read_examples(safety_folder)
-    vectors = encoder.encode([e.text for e in examples])
     try:
-        classifier, _ = train(examples, vectors)
+        classifier, _ = train(examples, encoder.encode([e.text for e in examples.messages]))
     except ValueError as error:
-        raise SafetyContentError(safety_folder, None, None, f"{error}.", "add examples.") from error
+        raise SafetyContentError(safety_folder / "examples_en.yml", None, None, f"{error}.", "add examples.") from error
     classifier.save(out)
 
 
-def train(examples: Sequence[Example], vectors: np.ndarray) -> tuple[Classifier, Figures]:
+def train(examples: Examples, vectors: np.ndarray) -> tuple[Classifier, Figures]:
     """Train, choose thresholds on held-out examples, and measure.
 
-    Every example is scored once by a model that saw neither it nor a near copy of it; thresholds come from those scores.
-    The figures choose the thresholds without the fold they are measured on.
+    Every example is scored once by models that saw neither it nor a near copy of it; the thresholds come from those scores.
+    For the figures, thresholds are chosen without the fold they are measured on.
 
     Args:
-        examples: labelled messages.
-        vectors: their encoder vectors, shape (len(examples), 384).
+        examples: labelled messages and word groups.
+        vectors: the messages' encoder vectors, shape (messages, 384).
 
     Raises:
-        ValueError: when a label has fewer than two groups of examples to split.
+        ValueError: when a label has too few different examples.
     """
-    labels = np.array([e.label for e in examples])
-    features = _matrix(examples, vectors)
-    fold = _folds(examples, features)
-    held_out = np.zeros((len(examples), len(LABELS)))
-    for number in range(FOLDS):
-        inside, outside = fold != number, fold == number
-        if not outside.any():
-            continue
-        weights, bias = _fit(features[inside], labels[inside])
+    messages = examples.messages
+    labels = np.array([e.label for e in messages])
+    features, tongue = _matrix(examples, vectors)
+    fold = _folds(messages, features)
+    held_out = np.zeros((len(messages), len(LABELS)))
+    for number in sorted(set(fold.tolist())):
+        outside = fold == number
+        weights, bias = _fit(features[~outside], labels[~outside])
         held_out[outside] = features[outside] @ weights.T + bias
-    thresholds = _thresholds(held_out, labels)
-    figures = _figures(examples, labels, held_out, fold)
+    figures = _figures(messages, labels, tongue, held_out, fold)
     weights, bias = _fit(features, labels)
-    vector_en, vector_es, rest = np.split(weights, [DIMENSIONS, 2 * DIMENSIONS], axis=1)
+    english, spanish_, rest, spanish_bias = np.split(
+        weights, [DIMENSIONS, 2 * DIMENSIONS, 2 * DIMENSIONS + len(KINDS) * BUCKETS], axis=1
+    )
     classifier = Classifier(
-        LABELS,
-        vector_en * _VECTOR_WEIGHT[0],
-        vector_es * _VECTOR_WEIGHT[1],
-        rest[:, :BUCKETS],
-        np.stack([bias, bias + rest[:, BUCKETS]], axis=1),
-        np.array([_sigmoid(t) for t in thresholds]),
-        {"recall": dict(figures.recall), "right_category": figures.right_category,
-         "false_takeover": figures.false_takeover, "counts": dict(figures.counts)},
-    )  # fmt: skip
+        np.stack([english * _VECTOR_WEIGHT[0], spanish_ * _VECTOR_WEIGHT[1]]),
+        rest * np.repeat(_KIND_WEIGHT, BUCKETS),
+        np.stack([bias, bias + spanish_bias[:, 0]]),
+        np.vectorize(_sigmoid)(_thresholds(held_out, labels, tongue)),
+        examples.groups,
+        asdict(figures),
+    )
     return classifier, figures
 
 
-def _matrix(examples: Sequence[Example], vectors: np.ndarray) -> csr_matrix:
-    """Columns: vector if English, vector if Spanish, pieces, one if Spanish."""
+def _matrix(examples: Examples, vectors: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
+    """Return the features and who is Spanish. Columns: vector if English, if Spanish; pieces; one if Spanish."""
     from scipy.sparse import csr_matrix, hstack
 
-    size = len(examples)
-    rows, columns, values, spanish = [], [], [], np.zeros((size, 1), dtype=np.float32)
-    for at, example in enumerate(examples):
-        words = words_of(example.text)
-        spanish[at] = is_spanish(words)
-        buckets, weights = pieces(words)
-        rows.append(np.full(len(buckets), at))
-        columns.append(buckets)
-        values.append(weights)
-    shape = (size, BUCKETS)
-    scattered = csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+    found = [_pieces(e.text, examples.groups) for e in examples.messages]
+    tongue = np.array([p.spanish for p in found])
+    ends = np.cumsum([0, *(len(p.columns) for p in found)])
+    columns = np.concatenate([p.columns for p in found])
+    values = np.concatenate([p.weights for p in found]) * np.array(_KIND_WEIGHT, dtype=np.float32)[columns // BUCKETS]
+    scattered = csr_matrix((values, columns, ends), shape=(len(found), len(KINDS) * BUCKETS))
     vectors = np.asarray(vectors, dtype=np.float32)
-    english = vectors * (1 - spanish) * _VECTOR_WEIGHT[0]
-    return hstack([csr_matrix(english), csr_matrix(vectors * spanish * _VECTOR_WEIGHT[1]), scattered, csr_matrix(spanish)]).tocsr()
+    if vectors.shape != (len(found), DIMENSIONS):
+        raise ValueError(f"the encoder gave vectors of shape {vectors.shape}")
+    mask = tongue[:, None].astype(np.float32)
+    english, other = vectors * (1 - mask) * _VECTOR_WEIGHT[0], vectors * mask * _VECTOR_WEIGHT[1]
+    return hstack([csr_matrix(english), csr_matrix(other), scattered, csr_matrix(mask)]).tocsr(), tongue
 
 
-def _folds(examples: Sequence[Example], features: csr_matrix) -> np.ndarray:
+def _folds(messages: Sequence[Example], features: csr_matrix) -> np.ndarray:
     """Deal groups of near copies into folds by the hash of a group's first text."""
     from scipy.sparse.csgraph import connected_components
 
-    scattered = features[:, 2 * DIMENSIONS : 2 * DIMENSIONS + BUCKETS]
-    close = (scattered @ scattered.T) > _NEAR_COPY
-    _, group = connected_components(close, directed=False)
+    start = 2 * DIMENSIONS
+    close = features[:, start : start + 2 * BUCKETS]  # letters and words
+    lengths = float(_KIND_WEIGHT[0] ** 2 + _KIND_WEIGHT[1] ** 2)
+    _, cluster = connected_components((close @ close.T) > _NEAR_COPY * lengths, directed=False)
     first: dict[int, str] = {}
-    for example, number in zip(examples, group.tolist(), strict=True):
-        first[number] = min(first.get(number, example.text), example.text)
-    return np.array([zlib.crc32(first[number].encode("utf-8", "replace")) % FOLDS for number in group.tolist()])
+    for message, number in zip(messages, cluster.tolist(), strict=True):
+        first[number] = min(first.get(number, message.text), message.text)
+    return np.array([zlib.crc32(first[number].encode("utf-8", "replace")) % FOLDS for number in cluster.tolist()])
 
 
 def _fit(features: csr_matrix, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a model per label and one for "any danger"; a category's logit is the mean of its own and that one's.
+
+    Whether somebody is in danger is easier to tell than in which way, and each example of danger teaches it.
+    """
     from sklearn.linear_model import LogisticRegression
 
     urgent = np.isin(labels, CATEGORIES)
-    weights, bias = np.zeros((len(LABELS), features.shape[1])), np.zeros(len(LABELS))
-    for row, label in enumerate(LABELS):
-        mine = labels == label
+
+    def one(target: str) -> tuple[np.ndarray, float]:
+        mine = urgent if target == "any" else labels == target
         if mine.all() or not mine.any():
-            raise ValueError(f"too few different examples to train {label}")
-        trust = np.where(mine, 1.0, np.where(urgent & (label in CATEGORIES), _OTHER_WEIGHT, 1.0))
-        trust[mine] *= max(1.0, 0.25 * trust[~mine].sum() / mine.sum())  # rare categories must not drown
-        model = LogisticRegression(C=_C, solver="liblinear", random_state=7, max_iter=1000, tol=1e-5)
+            raise ValueError(f"too few different examples to learn {target}")
+        trust = np.where(~mine & urgent & (target in CATEGORIES), _OTHER_WEIGHT, 1.0)
+        # liblinear's primal solver draws no random numbers: equal input, equal weights, on any number of threads.
+        model = LogisticRegression(C=_C, solver="liblinear", random_state=7, max_iter=200)
         model.fit(features, mine, sample_weight=trust)
-        weights[row], bias[row] = model.coef_[0], model.intercept_[0]
+        return model.coef_[0], float(model.intercept_[0])
+
+    with ThreadPoolExecutor(2) as pool:
+        *own, (any_weights, any_bias) = pool.map(one, (*LABELS, "any"))
+    weights, bias = np.array([w for w, _ in own]), np.array([b for _, b in own])
+    count = len(CATEGORIES)
+    weights[:count], bias[:count] = (weights[:count] + any_weights) / 2, (bias[:count] + any_bias) / 2
     return weights, bias
 
 
-def _thresholds(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Choose a threshold per label on held-out logits.
+def _thresholds(logits: np.ndarray, labels: np.ndarray, tongue: np.ndarray) -> np.ndarray:
+    """Choose thresholds on held-out logits, for English and Spanish apart; shape (2, labels)."""
+    return np.stack([_thresholds_of(logits[tongue == es], labels[tongue == es]) for es in (False, True)])
 
-    The categories share one allowance of false takeovers. Each starts above every example that is not urgent; then the one
-    whose next step down wins most missed examples per false takeover goes first, until the allowance is spent.
+
+def _thresholds_of(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Choose one language's thresholds.
+
+    The categories share one allowance of false takeovers. They start at a common height that spends half of it; then
+    the one whose next step down wins most missed examples per false takeover goes first, until all is spent.
     """
-    lowest = _logit(_LOWEST)
     columns = [LABELS.index(c) for c in CATEGORIES]
-    calm = logits[~np.isin(labels, CATEGORIES)][:, columns]
-    danger = logits[np.isin(labels, CATEGORIES)][:, columns]
-    calm_tops = [np.sort(calm[:, c])[::-1] for c in range(len(columns))]
+    urgent = np.isin(labels, CATEGORIES)
+    calm, danger = logits[~urgent][:, columns], logits[urgent][:, columns]
     allowance = int(MAX_FALSE_TAKEOVER * len(calm))
-    level = [0] * len(columns)  # how many calm examples lie over each category's threshold
 
-    def limit(c: int, k: int) -> float:
-        """A threshold that lets the k highest calm examples over, in the middle of the gap below them."""
-        tops = calm_tops[c]
-        under = tops[k] if k < len(tops) else lowest
-        positives = danger[:, c][danger[:, c] > under]
-        over = positives.min() if len(positives) else under + 1.0
-        if k > 0:
-            over = min(over, tops[k - 1])
-        return max(lowest, (under + over) / 2)
+    def taken(limits: np.ndarray, rows: np.ndarray) -> int:
+        return int((rows >= limits).any(axis=1).sum())
 
-    def taken(limits: Sequence[float], rows: np.ndarray) -> int:
-        return int((rows >= np.array(limits)).any(axis=1).sum()) if len(rows) else 0
+    def height(tops: np.ndarray, lets: int) -> float:
+        """A height that `lets` of the calm examples reach: halfway into the gap under them."""
+        if not len(tops):
+            return 0.0
+        under = tops[lets] if lets < len(tops) else tops[-1] - 1.0
+        over = tops[lets - 1] if lets else under + 0.5
+        return max(_LOWEST, (under + min(over, under + 0.5)) / 2)
 
-    limits = [limit(c, 0) for c in range(len(columns))]
+    common = np.sort(calm.max(axis=1))[::-1] if len(calm) else np.zeros(0)
+    limits = np.full(len(columns), height(common, allowance // 2))
+    tops = [np.sort(calm[:, c])[::-1] for c in range(len(columns))]
+    level = [int((calm[:, c] >= limits[c]).sum()) for c in range(len(columns))]
     while True:
-        best: tuple[float, int, int, float] | None = None
+        best: tuple[float, int, int, np.ndarray] | None = None
         wins, costs = taken(limits, danger), taken(limits, calm)
         for c in range(len(columns)):
-            for step in (1, 2, 3, 4):
-                trial = [*limits]
-                trial[c] = limit(c, level[c] + step)
-                cost = taken(trial, calm)
-                gain = taken(trial, danger) - wins
+            for step in range(4):
+                trial = limits.copy()
+                trial[c] = min(limits[c], height(tops[c], level[c] + step))
+                gain, cost = taken(trial, danger) - wins, taken(trial, calm)
                 if cost > allowance or gain <= 0:
                     continue
-                rate = gain / max(cost - costs, 0.5)
+                rate = gain / (cost - costs + 0.5)
                 if best is None or rate > best[0]:
-                    best = (rate, c, step, trial[c])
+                    best = (rate, c, level[c] + step, trial)
         if best is None:
             break
-        _, c, step, limits[c] = best
-        level[c] += step
-    chosen = dict(zip(CATEGORIES, limits, strict=True))
+        _, c, level[c], limits = best
+    chosen = dict(zip(CATEGORIES, limits.tolist(), strict=True))
     for notice in NOTICES:
-        row = np.sort(logits[labels == "none"][:, LABELS.index(notice)])[::-1]
-        chosen[notice] = max(lowest, float(row[min(int(MAX_FALSE_NOTICE * len(row)), len(row) - 1)]) + 1e-6)
+        ordinary = np.sort(logits[labels == "none"][:, LABELS.index(notice)])[::-1]
+        chosen[notice] = height(ordinary, int(MAX_FALSE_NOTICE * len(ordinary)))
     return np.array([chosen[label] for label in LABELS])
 
 
-def _figures(examples: Sequence[Example], labels: np.ndarray, logits: np.ndarray, fold: np.ndarray) -> Figures:
+def _figures(
+    messages: Sequence[Example], labels: np.ndarray, tongue: np.ndarray, logits: np.ndarray, fold: np.ndarray
+) -> Figures:
     columns = [LABELS.index(c) for c in CATEGORIES]
-    winner = np.full(len(examples), "", dtype=object)
-    noticed = np.zeros((len(examples), len(NOTICES)), dtype=bool)
-    for number in range(FOLDS):
-        rows = np.flatnonzero(fold == number)
-        if not len(rows) or len(rows) == len(fold):
+    winner = np.full(len(messages), "", dtype=object)
+    noticed = np.zeros((len(messages), len(NOTICES)), dtype=bool)
+    for number in sorted(set(fold.tolist())):
+        inside = fold != number
+        if not inside.any():
             continue
-        limits = _thresholds(logits[fold != number], labels[fold != number])
-        margin = logits[rows] - limits
+        limits = _thresholds(logits[inside], labels[inside], tongue[inside])
+        rows = np.flatnonzero(~inside)
+        margin = logits[rows] - limits[tongue[rows].astype(int)]
         best = margin[:, columns].argmax(axis=1)
-        for row, column in zip(rows, best, strict=True):
-            if logits[row, columns[column]] >= limits[columns[column]]:
+        for at, (row, column) in enumerate(zip(rows, best, strict=True)):
+            if margin[at, columns[column]] >= 0:
                 winner[row] = CATEGORIES[column]
         noticed[rows] = margin[:, [LABELS.index(n) for n in NOTICES]] >= 0
     urgent = np.isin(labels, CATEGORIES)
-    language = np.array([e.language for e in examples])
+    language = np.array([e.language for e in messages])
     took = winner != ""
 
     def share(hits: np.ndarray, among: np.ndarray) -> float:
@@ -519,7 +635,23 @@ def _figures(examples: Sequence[Example], labels: np.ndarray, logits: np.ndarray
         recall=recall,
         right_category=share(winner == labels, urgent & took),
         false_takeover=share(took, ~urgent),
-        by_language={lang: (share(took, urgent & (language == lang)), share(took, ~urgent & (language == lang))) for lang in LANGUAGES},
+        by_language={
+            lang: (share(took, urgent & (language == lang)), share(took, ~urgent & (language == lang)))
+            for lang in LANGUAGES
+        },
         false_notice={n: share(noticed[:, i], labels == "none") for i, n in enumerate(NOTICES)},
         counts={label: int((labels == label).sum()) for label in (*LABELS, "none")},
     )
+
+
+def _main(arguments: Sequence[str]) -> None:
+    from knowledge.encoder import Encoder as Onnx
+
+    examples = read_examples(Path(__file__).parents[1] / "content" / "safety")
+    encoder = Onnx.load(Path(arguments[0]), threads=2)
+    _, figures = train(examples, encoder.encode([e.text for e in examples.messages]))
+    print(json.dumps(asdict(figures), indent=2))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

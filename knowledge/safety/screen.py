@@ -216,11 +216,9 @@ class Screen:
             danger = True  # something was taken already: the ambulance comes before the talk
         # Among hits of the leading category the rule that stands first in its file speaks.
         hit = next(h for h in hits if h.category == leading)
-        subject = hit.rule.who if hit.rule.who != "anyone" else subject_of(hit, views)
+        subject = _subject(hit, views)
         others = sorted(categories - {leading})
         why = f"rule {hit.rule.id}: {hit.words!r} – {hit.rule.why}" + (f" Also: {', '.join(others)}." if others else "")
-        if subject == "anyone":
-            subject = "self"
         return replace(
             base, category=leading, language=hit.language, subject=subject, rule=hit.rule.id, by="rule", why=why,
             danger_signs=danger, notices=(), soon_topics=(), foreign=False,
@@ -252,11 +250,9 @@ class Screen:
             return base
         topics = tuple(dict.fromkeys(t for h in soon for t in h.rule.topics))
         first = (soon or low)[0]
-        subject = subject_of(first, ()) if first.rule.who == "anyone" else first.rule.who
         return replace(
             base, notices=notices, soon_topics=topics, rule=first.rule.id, by="rule", foreign=False,
-            subject=subject if subject != "anyone" else "self",
-            language=first.language,
+            subject=_subject(first, ()), language=first.language,
             why="; ".join(f"rule {h.rule.id}: {h.words!r} – {h.rule.why}" for h in [*soon[:1], *low[:1]]),
         )  # fmt: skip
 
@@ -318,7 +314,6 @@ _OTHER = re.compile(
     r"himself|herself|themselves|el|ella|ellos|marido|esposo|esposa|mujer|pareja|novio|novia|amigo|amiga|madre|padre|hermano|hermana|abuela|"
     r"abuelo|vecino|vecina|alguien|companero|companera|paciente|tio|tia|primo|prima|suegra|suegro) "
 )  # fmt: skip
-_SELF = re.compile(r" (?:i|my|me|myself|yo|mi|mis|estoy|tengo|siento|quiero|puedo|he|tome|voy) ")
 _SELF_EN = re.compile(r" (?:i|me|myself|am) ")
 
 
@@ -339,6 +334,24 @@ def subject_of(hit: Hit, views: Sequence[str]) -> Literal["self", "other", "chil
             return "self"
         return _subject_in(before if before.strip() else own)
     return _subject_in(own)
+
+
+_VICTIM_SELF = re.compile(r" (?:me|us|i|myself|my (?:drink|food|tea|coffee|room|house|neck|throat|body|clothes)|nos|yo|mi (?:bebida|casa|cuarto)) ")
+
+
+def _subject(hit: Hit, views: Sequence[str]) -> Literal["self", "other", "child"]:
+    """Say whom the leading hit is about: what its rule says, refined by the words around it."""
+    own = f" {hit.words} "
+    if hit.rule.who == "self":
+        return "self"
+    if hit.rule.who == "child":
+        return "child"
+    if hit.rule.who == "other":
+        return "child" if _CHILD.search(own) else "other"
+    # The person named with violence is mostly the one who does it.
+    if hit.category == "abuse_danger" and _VICTIM_SELF.search(own):
+        return "self"
+    return subject_of(hit, views)
 
 
 def _only_article(words: str) -> bool:

@@ -230,7 +230,7 @@ def test_clear_deletes_it_here_and_on_the_server(chat: Page, api_get: Callable[[
 
 
 def test_feedback_names_the_statement_and_what_was_wrong(chat: Page) -> None:
-    reply = ask(chat, RISKS)
+    reply = ask(chat, CRPS)
     reply.get_by_role("button", name="No", exact=True).click()
     expect(reply.get_by_text("What was wrong?")).to_be_focused()
     reply.get_by_label("I did not understand it").check()

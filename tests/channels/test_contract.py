@@ -242,6 +242,14 @@ def test_an_old_button_still_asks_its_own_suggestion(phone: Phone) -> None:
     assert phone.world.script.asked[-1] == content().topics["efficacy.fibromyalgia"].suggestion["en"]
 
 
+def test_the_answers_follow_the_language_of_the_questions(phone: Phone) -> None:
+    phone.say(QUESTION)
+    phone.say("¿Qué riesgos tiene la ketamina para la vejiga?")
+    assert "responde preguntas" in phone.read("ayuda")
+    phone.say("What are the risks of ketamine for the liver?")
+    assert "answers questions" in phone.read("help")
+
+
 def test_language_can_be_chosen(phone: Phone) -> None:
     phone.say(QUESTION)
     assert "responderemos" in phone.read("Español")

@@ -15,7 +15,7 @@ from web.settings import Settings
 QUESTION = "Does ketamine help CRPS?"
 
 
-@pytest.fixture()
+@pytest.fixture
 def limited(tmp_path: Path) -> World:
     world = make_world(tmp_path)
     settings = Settings(_env_file=None, rate_address="60/minute", rate_conversation="3/minute")  # type: ignore[call-arg]

@@ -2,6 +2,7 @@
 
 python -m web.channels simulate telegram          a terminal that shows what the phone would show
 python -m web.channels transcript telegram        a written conversation, for docs/channels/
+python -m web.channels segments                   what answers by SMS cost, over a file of questions
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import yaml
+
+from web.channels.simulator.measure import cost, report
 from web.channels.simulator.platform import Shown
 from web.channels.simulator.run import Line, in_process, running
 from web.channels.simulator.screen import ours, theirs
@@ -63,12 +67,22 @@ def main(arguments: list[str] | None = None) -> int:
                 type=Path,
                 help="file to write; default: docs/channels/<channel>-transcript.md; - for the screen",
             )
+    counted = commands.add_parser("segments")
+    counted.add_argument("--server", help="a running server; default: in this process")
+    counted.add_argument(
+        "--questions", type=Path, default=Path("evals/themes.yml"), help="YAML list of entries with `q`"
+    )
     chosen = parser.parse_args(arguments)
     configure("error")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     if chosen.command == "simulate":
         with _line(chosen.channel, chosen.server) as line:
             simulate(line)
+        return 0
+    if chosen.command == "segments":
+        questions = [entry["q"] for entry in yaml.safe_load(chosen.questions.read_text("utf-8"))]
+        with _line("sms", chosen.server) as line:
+            print(report(cost(line, question) for question in questions))
         return 0
     with _line(chosen.channel, chosen.server) as line:
         text = transcript(line)

@@ -25,7 +25,7 @@ from web.store import StoreError
 
 GROUP_QUIET = 30 * 60.0  # seconds in which one person in one group gets the number once
 LINE_QUIET = {"media": 60.0, "too_many": 600.0}  # seconds in which such a line is said once
-SURE = 0.8
+SURE = 0.55  # share of the evidence; four words or more of it change the language of the answers
 _WORD = re.compile(r"[^\W\d_]{2,}")
 log = structlog.get_logger()
 # A message that is not for the guide still passes its screen: with a refusal it answers only what is urgent.
@@ -225,7 +225,7 @@ class Hub:
         shown = channel.pages(view, reply, inbound.channel)[0]
         introduced = user.introduced
         if not introduced and reply["kind"] != "urgent":  # an emergency number stands alone
-            greeted = reply["kind"] == "smalltalk"  # then the reply itself says what this is
+            greeted = reply["lead"] == self.words.reply("greeting", reply["language"])  # it says what this is itself
             intro = self._intro(channel, inbound, user, greeted)
             shown = [*shown, *intro] if greeted else [*intro, *shown]
             introduced = True
@@ -433,7 +433,7 @@ class Hub:
             guess is not None
             and guess.language in ("en", "es")
             and guess.confidence >= SURE
-            and len(_WORD.findall(text)) >= 3
+            and len(_WORD.findall(text)) >= 4
         )
         if user.language is None:
             hint = inbound.language if inbound.language in ("en", "es") else None

@@ -128,9 +128,9 @@ def numbered(reply: Reply) -> str:
     return "\n".join(f"{n}. {s}" for n, s in enumerate(reply["suggestions"], 1))
 
 
-def notice(entry: dict[str, Any]) -> str:
-    """A notice with its contacts."""
-    return "\n".join([entry["text"], *(contact_line(c) for c in entry["contacts"])])
+def notice(entry: dict[str, Any], reply: Reply) -> str:
+    """A notice with its contacts, unless they stand at the top of the reply already."""
+    return "\n".join([entry["text"], *(contact_line(c) for c in entry["contacts"] if c not in reply["contacts"])])
 
 
 def body(view: View, reply: Reply) -> list[str]:
@@ -146,7 +146,7 @@ def body(view: View, reply: Reply) -> list[str]:
         lines = [f"{say('heading_disagreement', view.language)}: {d['summary']}"]
         lines += [f"- {cited(p['claim'], p['citations'])}" for p in d["positions"]]
         out.append("\n".join([*lines, d["why"]]))
-    out += [notice(n) for n in reply["notices"]]
+    out += [notice(n, reply) for n in reply["notices"]]
     if reply["clinician"] and reply["kind"] != "urgent":  # somebody in danger needs one thing to do
         out.append(reply["clinician"])
     if reply["citations"]:
@@ -193,7 +193,7 @@ def sms(view: View, reply: Reply) -> list[list[Bubble]]:
     """A reply as SMS pages: a short first answer, the rest on MORE."""
     if reply["kind"] == "urgent":
         return [sms_urgent(view, reply)]
-    more = to_gsm(view.words("more_footer", view.language), view.fold)
+    more = to_gsm(view.words("more_sources" if reply["citations"] else "more_rest", view.language), view.fold)
     head, rest = ([to_gsm(b, view.fold) for b in blocks] for blocks in _sms_blocks(view, reply))
     return [[Bubble(page)] for page in _sms_pages(head, rest, more)]
 
@@ -206,10 +206,10 @@ def _sms_blocks(view: View, reply: Reply) -> tuple[list[str], list[str]]:
     head = [contact_line(c) for c in reply["contacts"]]
     head += [reply["lead"]] if reply["lead"] else []
     head += statements[:1]
-    head += [notice(n) for n in reply["notices"] if n["kind"] in SOON]
+    head += [notice(n, reply) for n in reply["notices"] if n["kind"] in SOON]
     head += [f"{view.words.reply('heading_disagreement', view.language)}: {d['summary']}"] if d else []
     head += [asks] if asks and reply["kind"] == "clarify" else []
-    rest = [notice(n) for n in reply["notices"] if n["kind"] not in SOON]
+    rest = [notice(n, reply) for n in reply["notices"] if n["kind"] not in SOON]
     rest += [reply["clinician"]] if reply["clinician"] else []
     rest += statements[1:]
     rest += [f"- {cited(p['claim'], p['citations'])}" for p in d["positions"]] + [d["why"]] if d else []
@@ -256,7 +256,7 @@ def sms_urgent(view: View, reply: Reply) -> list[Bubble]:
     short = next((t for t in texts if segments(t) == 1), texts[-1])
     told = [c for c in first if all(to_gsm(w["say"], view.fold) in short for w in c["ways"])]
     rest = [reply["lead"] or "", *(contact_line(c) for c in reply["contacts"] if c not in told)]
-    rest += [notice(n) for n in reply["notices"]]
+    rest += [notice(n, reply) for n in reply["notices"]]
     pages = pack([to_gsm(r, view.fold) for r in rest if r], lambda t: segments(t) <= MORE_SEGMENTS, "\n")
     return [Bubble(short, urgent=True), *(Bubble(p, urgent=True) for p in pages if p)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import tempfile
 import threading
@@ -26,8 +27,18 @@ class Line:
         self.name = name
         self.sms = name == "sms"
         self.platform = platform
-        self.sender: Sender = PHONES[name](settings, settings.public_url or base, user)
+        self._settings, self._base = settings, base
+        self.sender: Sender
+        self.renew(user)
         self._client = httpx.Client(base_url=base, timeout=60.0, trust_env=False)
+
+    def renew(self, user: str | None = None) -> None:
+        """Another person's phone; a made-up one unless given."""
+        if user is None:
+            digits = f"{secrets.randbelow(10**7):07d}"
+            user = f"U{digits}" if self.name == "slack" else f"1555{digits}"
+        phone = PHONES[self.name]
+        self.sender = phone(self._settings, self._settings.public_url or self._base, user)
 
     def post(self, hook: Hook) -> list[Shown]:
         """Send a webhook and return what the phone then shows.

@@ -31,12 +31,11 @@ def ours(shown: Shown, sms: bool = False) -> str:
 def _wrap(text: str, width: int) -> list[str]:
     out: list[str] = []
     for line in text.split("\n"):
-        out += textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+        out += textwrap.wrap(line, width, break_on_hyphens=False) or [""]
     return out
 
 
 def _box(lines: list[str], width: int) -> str:
-    width = max([width, *(len(line) for line in lines)])
     return "\n".join(
         ["╭" + "─" * (width + 2) + "╮", *(f"│ {line:<{width}} │" for line in lines), "╰" + "─" * (width + 2) + "╯"]
     )

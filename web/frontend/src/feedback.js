@@ -59,12 +59,12 @@ export class GuideFeedback extends LitElement {
 
   #form() {
     const { t, kiosk } = this.about;
-    const { statements, reply_id: id } = this.reply;
+    const { statements, disagreement, reply_id: id } = this.reply;
     const option = (name, value, label, checked = false) =>
       html`<label class="option"><input type="radio" name=${name} value=${value} ?checked=${checked} /><span>${label}</span></label>`;
     return html`<form class="why-form" @submit=${this.#submit}>
       <fieldset><legend tabindex="-1">${t("what_wrong")}</legend>${PROBLEMS.map((p) => option("problem", p, t(`wrong_${p}`)))}</fieldset>
-      ${statements.length > 1
+      ${statements.length + (disagreement ? 1 : 0) > 1
         ? html`<fieldset><legend>${t("which_part")}</legend>${option("statement_id", "", t("whole_answer"), true)}${statements.map((s) =>
             option("statement_id", s.id, html`<q>${s.text}</q>`),
           )}</fieldset>`
