@@ -4,7 +4,7 @@ BOT := .venv-bot/bin/python
 export RASA_TELEMETRY_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build train serve test check eval bench lint format types screenshots clean
+.PHONY: browser frontend help setup build train serve test check eval bench lint format types screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,15 @@ types: .venv/.done  ## mypy
 
 format: .venv/.done  ## format the code
 	@.venv/bin/ruff check --fix -q . ; .venv/bin/ruff format -q .
+
+browser: build  ## tests in a real browser (apt: chromium fonts-dejavu-core zbar-tools poppler-utils)
+	@$(APP) -m pytest -q tests/browser
+
+screenshots: build  ## pictures for the docs, from the running system
+	@$(APP) -m tests.browser.shots
+
+frontend:  ## rebuild the browser bundle (needs Node)
+	@cd web/frontend && npm ci --silent && npm run --silent build
 
 clean:  ## remove builds and run-time files; environments stay
 	rm -rf build var

@@ -114,7 +114,7 @@ def _stats(args: argparse.Namespace) -> int:
     for name in ("kind", "certainty"):
         print(name, dict(Counter(getattr(s, name) for s in content.statements.values())))
     print("read as", dict(Counter(s.read_as for s in content.sources.values())))
-    print("regions", dict(Counter(r for s in content.statements.values() for r in s.regions or ["everywhere"])))
+    print("regions", dict(Counter(r for s in content.statements.values() for r in (*s.regions,) or ("everywhere",))))
     return 0
 
 

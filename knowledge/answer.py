@@ -6,7 +6,7 @@ The Reply is a plain dictionary in the shape of the public contract (docs/contra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import ItemsView, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,7 @@ class Wording:
             return self.urgent.decline(key.removeprefix("decline_"), language)
         if key in _DANGER_NOTICES:
             return self.urgent.notice(key.removeprefix("notice_"), language)
-        line = self._lines[key]
-        return line.get(language) or line["en"]
+        return said(self._lines[key], language)
 
 
 class Answerer:
@@ -103,7 +102,7 @@ class Answerer:
         reply["lead"] = self.say(decision.lead, language) if decision.lead else self._lead(decision, language)
         reply["statements"] = [self._statement(s, language, cites) for s in shown]
         if decision.disagreement in self.content.disagreements:
-            reply["disagreement"] = self._disagreement(decision.disagreement, language, cites)  # type: ignore[arg-type]
+            reply["disagreement"] = self._disagreement(str(decision.disagreement), language, cites)
         reply["citations"] = cites.entries
         reply["notices"] = self._notices(shown, decision, setting)
         if decision.reason == "language":
@@ -111,11 +110,11 @@ class Answerer:
         topic = self.content.topics.get(decision.topic or "")
         if topic is not None:
             line = topic.clinician_decline if decision.kind == "decline" else topic.clinician
-            reply["clinician"] = line.get(language) or line["en"]
+            reply["clinician"] = said(line, language)
         reply["glossary"] = self._glossary(reply, language)
         reply["legend"] = {c: self._legend(c, by, language) for c, by in _certainties(reply)}
         reply["suggestions"] = [
-            self.content.topics[t].suggestion.get(language) or self.content.topics[t].suggestion["en"]
+            said(self.content.topics[t].suggestion, language)
             for t in decision.suggestions
             if t in self.content.topics
         ]
@@ -197,7 +196,7 @@ class Answerer:
         return {
             "id": s.id,
             "topic": s.topic,
-            "text": s.text.get(language) or s.text["en"],  # type: ignore[call-overload]
+            "text": said(s.text, language),
             "certainty": s.certainty,
             "certainty_by": s.certainty_by,
             "last_reviewed": s.last_reviewed.isoformat(),
@@ -208,17 +207,17 @@ class Answerer:
     def _disagreement(self, disagreement_id: str, language: str, cites: _Citations) -> dict[str, Any]:
         d = self.content.disagreements[disagreement_id]
         return {
-            "summary": d.summary.get(language) or d.summary["en"],  # type: ignore[call-overload]
+            "summary": said(d.summary, language),
             "positions": [
                 {
-                    "claim": p.claim.get(language) or p.claim["en"],  # type: ignore[call-overload]
+                    "claim": said(p.claim, language),
                     "certainty": p.certainty,
                     "certainty_by": p.certainty_by,
                     "citations": cites.add(p.sources, p.facts),
                 }
                 for p in d.positions
             ],
-            "why": d.why.get(language) or d.why["en"],  # type: ignore[call-overload]
+            "why": said(d.why, language),
         }
 
     def _notices(self, shown: Sequence[Statement], decision: Decision, setting: Setting) -> list[dict[str, Any]]:
@@ -246,7 +245,7 @@ class Answerer:
                 found.setdefault(owner[match.group(1).lower()])
         entries = [self.content.terms[i] for i in found][:GLOSSARY_LIMIT]
         return [
-            {"term": t.term.get(language) or t.term["en"], "plain": t.plain.get(language) or t.plain["en"]}  # type: ignore[call-overload]
+            {"term": said(t.term, language), "plain": said(t.plain, language)}
             for t in entries
         ]
 
@@ -309,7 +308,12 @@ def _source_fields(source: Source) -> dict[str, Any]:
     }
 
 
-def _certainties(reply: Reply) -> dict[str, str | None].items:  # type: ignore[valid-type]
+def said(texts: Mapping[Any, str], language: str) -> str:
+    """A text in a language, in English where it has none."""
+    return texts.get(language) or texts["en"]
+
+
+def _certainties(reply: Reply) -> ItemsView[str, str | None]:
     found: dict[str, str | None] = {}
     positions = reply["disagreement"]["positions"] if reply["disagreement"] else []
     for entry in [*reply["statements"], *positions]:
@@ -321,11 +325,15 @@ def _certainties(reply: Reply) -> dict[str, str | None].items:  # type: ignore[v
 def _term_pattern(content: Content, language: str) -> tuple[re.Pattern[str], dict[str, int]]:
     owner: dict[str, int] = {}
     for i, term in enumerate(content.terms):
-        for name in [term.term.get(language), *term.forms.get(language, [])]:  # type: ignore[call-overload]
+        for name in [*_in(term.term, language), *(n for names in _in(term.forms, language) for n in names)]:
             if name:
                 owner.setdefault(name.lower(), i)
     names = sorted(owner, key=len, reverse=True) or ["\x00"]
     return re.compile(r"(?<!\w)(" + "|".join(re.escape(n) for n in names) + r")(?!\w)", re.IGNORECASE), owner
+
+
+def _in(by_language: Mapping[Any, Any], language: str) -> list[Any]:
+    return [by_language[language]] if language in by_language else []
 
 
 def contact_line(contact: dict[str, Any]) -> str:

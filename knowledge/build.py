@@ -1,19 +1,19 @@
 """Content to `build/<hash>/`: everything a process needs to answer, made once, verified when loaded.
 
-    build/
-      encoders/<sha>/       the exported encoder, made again only when the weights change
-      <hash>/
-        manifest.json       the sha256 of each file below; <hash> is the hash of this list
-        content.json        checked content
-        content/            crisis contacts, safety rules and wording, as curators wrote them
-        encoder/            model.onnx, tokenizer.json
-        index.faiss         one vector a statement text and phrasing
-        rows.json           which statement, language and text each vector belongs to
-        scope.npz           linear topic classifier with one more class for "out of scope"
-        safety.npz          weights of the safety classifier
-        training.json       phrasings and lexicon for the dialogue
-        rasa/               the dialogue model trained from it (outside the manifest: training stamps the time)
-      current -> <hash>     switched last
+build/
+encoders/<sha>/       the exported encoder, made again only when the weights change
+<hash>/
+manifest.json       the sha256 of each file below; <hash> is the hash of this list
+content.json        checked content
+content/            crisis contacts, safety rules and wording, as curators wrote them
+encoder/            model.onnx, tokenizer.json
+index.faiss         one vector a statement text and phrasing
+rows.json           which statement, language and text each vector belongs to
+scope.npz           linear topic classifier with one more class for "out of scope"
+safety.npz          weights of the safety classifier
+training.json       phrasings and lexicon for the dialogue
+rasa/               the dialogue model trained from it (outside the manifest: training stamps the time)
+current -> <hash>     switched last
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def export_encoder(root: Path, say: Say = print) -> Path:
     model = SentenceTransformer(str(weights), device="cpu")
     transformer = model[0].auto_model.eval()
 
-    class Hidden(torch.nn.Module):
+    class Hidden(torch.nn.Module):  # type: ignore[misc]
         """Last hidden state only; pooling is done in numpy, alike in both environments."""
 
         def __init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from knowledge.content import Content
 from knowledge.schema import TOPICS
@@ -64,5 +65,5 @@ def markdown(content: Content) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _counts(counter: Counter[str]) -> str:
+def _counts(counter: Counter[Any]) -> str:
     return ", ".join(f"{n} {name}" for name, n in counter.most_common())

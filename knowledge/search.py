@@ -110,7 +110,7 @@ class Search:
         scope = np.load(folder / "scope.npz")
         self._scope_weights, self._scope_bias = scope["weights"], scope["bias"]
         signatures = Signatures(content)
-        self.shows = lambda what: not require_signed or signatures.is_signed(what)
+        self.require_signed, self._signatures = require_signed, signatures
         self._hidden = np.array([not self.shows(f"statement:{i}") for i in ids], dtype=bool)
         topics = topics_of(content)
         self._topic = np.array([topics.index(s.topic) for s in content.statements.values()])
@@ -123,6 +123,10 @@ class Search:
 
     def _tokens(self, texts: Sequence[str]) -> Any:
         return bm25s.tokenize(list(texts), stopwords="en", stemmer=self._stemmer, show_progress=False)
+
+    def shows(self, what: str) -> bool:
+        """Whether a text may be shown: always, unless only signed ones may."""
+        return not self.require_signed or self._signatures.is_signed(what)
 
     def prepare(self, text: str) -> str:
         """The text as it is searched and encoded: clean, spelling repaired."""

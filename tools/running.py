@@ -56,7 +56,7 @@ class Server:
 
     def pid(self, name: str) -> int:
         command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self.var / "run" / "supervisor.conf"), "pid", name]
-        out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+        out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()  # noqa: S603
         return int(out)
 
     def send(self, name: str, what: signal.Signals) -> None:

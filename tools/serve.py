@@ -17,6 +17,7 @@ from alembic.config import Config
 
 from knowledge.build import sha256
 from knowledge.errors import BuildMissing
+from web.clinic import Clinic
 from web.settings import Settings, SettingsError, settings
 from web.store import engine_for
 
@@ -127,6 +128,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         config = settings()
+        Clinic.of(config)
         build = config.build_folder().resolve()
     except (SettingsError, BuildMissing) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -65,7 +65,7 @@ def _choice(data: dict[str, Any], name: str, allowed: tuple[str, ...], default: 
 
 def _optional(data: dict[str, Any], name: str, kind: type, limit: int = 0) -> Any:
     value = data.get(name)
-    if value is not None and (not isinstance(value, kind) or (limit and len(value) > limit)):
+    if value is not None and (not isinstance(value, kind) or (limit and len(str(value)) > limit)):
         raise Refusal("invalid-field", f"`{name}` is not valid.")
     return value
 

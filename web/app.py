@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from web import problems
 from web.api import MAX_BODY, api
 from web.channels.views import register as register_channels
+from web.embed import embed
 from web.errors import Refusal
 from web.pages import pages
 from web.parts import Parts, current_parts
@@ -45,6 +46,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     parts.guide.within_limits = _limits(limiter, settings)
     app.register_blueprint(api)
     app.register_blueprint(pages)
+    app.register_blueprint(embed)
     register_channels(app, settings, parts.guide)
     app.before_request(_begin)
     app.after_request(_headers(settings))
@@ -75,7 +77,7 @@ def _begin() -> None:
 
 def _headers(settings: Settings) -> Any:
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; frame-src 'self'; "
         f"base-uri 'none'; form-action 'self'; frame-ancestors {settings.frame_ancestors}; "
         "require-trusted-types-for 'script'; trusted-types lit-html"
     )
@@ -88,7 +90,9 @@ def _headers(settings: Settings) -> Any:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         if request.is_secure:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
-        if request.endpoint != "static":
+        if request.endpoint == "embed.widget":
+            response.headers["Cache-Control"] = "public, max-age=300"
+        elif request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
         return response
 

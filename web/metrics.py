@@ -10,12 +10,11 @@ class Metrics:
 
     def __init__(self, build: str):
         self.registry = CollectorRegistry()
-        names = dict(registry=self.registry)
-        self._replies = Counter("guide_replies", "Replies by channel and kind", ["channel", "kind"], **names)
-        self._urgent = Counter("guide_urgent", "Urgent replies by category", ["category"], **names)
-        self._errors = Counter("guide_stage_errors", "Errors by stage", ["stage"], **names)
-        self.latency = Histogram("guide_stage_seconds", "Seconds of each stage", ["stage"], **names)
-        Info("guide_build", "The knowledge build served", **names).info({"hash": build})
+        self._replies = Counter("guide_replies", "Replies by channel and kind", ["channel", "kind"], registry=self.registry)
+        self._urgent = Counter("guide_urgent", "Urgent replies by category", ["category"], registry=self.registry)
+        self._errors = Counter("guide_stage_errors", "Errors by stage", ["stage"], registry=self.registry)
+        self.latency = Histogram("guide_stage_seconds", "Seconds of each stage", ["stage"], registry=self.registry)
+        Info("guide_build", "The knowledge build served", registry=self.registry).info({"hash": build})
 
     def count(self, what: str, **labels: str) -> None:
         """Count a reply, an urgent reply or an error."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from knowledge.errors import BuildCorrupt
 from knowledge.safety.screen import Screen
 from knowledge.search import speller
 from knowledge.sign import Signatures
+from web.clinic import Clinic
 from web.dialogue import Dialogue
 from web.guide import Guide, TurnEncoder
 from web.metrics import Metrics
@@ -39,6 +40,7 @@ class Parts:
     dialogue: Dialogue
     metrics: Metrics
     build: str
+    clinic: Clinic = field(default_factory=Clinic)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Parts:
@@ -50,6 +52,7 @@ class Parts:
             BuildMissing: when there is no build.
             BuildCorrupt: when its content was altered.
         """
+        clinic = Clinic.of(settings)
         folder = settings.build_folder()
         verify(folder, only=("content",))
         content = Content.from_json((folder / "content.json").read_text("utf-8"))
@@ -63,7 +66,7 @@ class Parts:
             raise SettingsError(f"KETAMINE_GUIDE_REQUIRE_SIGNED: {len(unsigned)} texts are not signed, first {unsigned[0]}")
         metrics = Metrics(folder.name)
         dialogue = Dialogue(settings.rasa_url, settings.rasa_timeout, settings.threads // 2, metrics.error)
-        default = Setting(settings.language, settings.region, _clinic(settings))
+        default = Setting(clinic.language, clinic.region, clinic.contact())
         store = Store(settings.web_database, settings.rasa_database, settings.expire_hours * 3600)
         guide = Guide(
             screen=screen,
@@ -78,7 +81,7 @@ class Parts:
             count=metrics.count,
             debug=settings.debug_replies,
         )
-        return cls(settings, guide, dialogue, metrics, folder.name)
+        return cls(settings, guide, dialogue, metrics, folder.name, clinic)
 
     def readiness(self) -> dict[str, Any]:
         """State of each part: `ready`, `degraded` when something is missing, `down` when the database is gone."""
@@ -156,21 +159,3 @@ def _encoder(folder: Path, content: Content) -> TurnEncoder | None:
     except (EncoderError, OSError, ValueError) as error:
         log.error("encoder.missing", error=type(error).__name__)
         return None
-
-
-def _clinic(settings: Settings) -> dict[str, Any] | None:
-    if not settings.clinic_phone:
-        return None
-    name = settings.clinic_name or "Your clinic"
-    digits = "".join(c for c in settings.clinic_phone if c.isdigit())
-    way = {
-        "kind": "call",
-        "dial": digits,
-        "e164": f"+{digits}" if settings.clinic_phone.startswith("+") else None,
-        "say": f"Call {settings.clinic_phone}",
-        "body": None,
-        "url": None,
-    }
-    return {"name": name, "for": ["postinfusion_emergency"], "ways": [way], "hours": settings.clinic_hours, "region": settings.region}
-
-

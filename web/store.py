@@ -256,7 +256,7 @@ class Store:
         try:
             with self.engine.begin() as db:
                 values = {"conversation": conversation.key, "message_id": message_id, "at": time.time(), "text": text}
-                number = db.execute(messages.insert().values(**values)).inserted_primary_key[0]
+                number = db.execute(messages.insert().values(**values).returning(messages.c.number)).scalar_one()
                 return Turn(number, None)
         except IntegrityError:
             if message_id is None:

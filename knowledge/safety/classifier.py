@@ -51,15 +51,10 @@ _LOWEST = -2.0  # no threshold below this logit, however few the examples
 # Words that say "this is Spanish" or "this is English" and nothing in the other. The screen's own guesser knows more
 # languages; here one bit is needed, and it must be the same in training and serving.
 _SPANISH = frozenset(
-    """el la los las un una unos unas de del y que en es por para con mi mis tu su sus se lo le les nos al como cuando
-    pero porque muy ya estoy esta estan tengo tiene hay siento puedo puede quiero hace desde hoy ayer ahora despues
-    ella ellos yo eso esto fue era ha he hemos ser soy sin todo nada mas donde quien cual cuanto hijo hija mama papa
-    dolor ketamina clinica medico ayuda gracias hola tome tomo dio dijo aqui vez alguien nadie nunca siempre tambien
-    pastilla pastillas respira respirar sobredosis suicidarme matarme morir morirme pecho sangre miedo""".split()
+    ["el", "la", "los", "las", "un", "una", "unos", "unas", "de", "del", "y", "que", "en", "es", "por", "para", "con", "mi", "mis", "tu", "su", "sus", "se", "lo", "le", "les", "nos", "al", "como", "cuando", "pero", "porque", "muy", "ya", "estoy", "esta", "estan", "tengo", "tiene", "hay", "siento", "puedo", "puede", "quiero", "hace", "desde", "hoy", "ayer", "ahora", "despues", "ella", "ellos", "yo", "eso", "esto", "fue", "era", "ha", "he", "hemos", "ser", "soy", "sin", "todo", "nada", "mas", "donde", "quien", "cual", "cuanto", "hijo", "hija", "mama", "papa", "dolor", "ketamina", "clinica", "medico", "ayuda", "gracias", "hola", "tome", "tomo", "dio", "dijo", "aqui", "vez", "alguien", "nadie", "nunca", "siempre", "tambien", "pastilla", "pastillas", "respira", "respirar", "sobredosis", "suicidarme", "matarme", "morir", "morirme", "pecho", "sangre", "miedo"]
 )
 _ENGLISH = frozenset(
-    """the a an of and to in is it for with my your his her their i you we they he she was were are be been have has had not but
-    because very this that what when where who how can could would should do does did after before from at on or if so""".split()
+    ["the", "a", "an", "of", "and", "to", "in", "is", "it", "for", "with", "my", "your", "his", "her", "their", "i", "you", "we", "they", "he", "she", "was", "were", "are", "be", "been", "have", "has", "had", "not", "but", "because", "very", "this", "that", "what", "when", "where", "who", "how", "can", "could", "would", "should", "do", "does", "did", "after", "before", "from", "at", "on", "or", "if", "so"]
 )
 
 

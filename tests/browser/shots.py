@@ -13,7 +13,21 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.support import (
-    CHROMIUM, CRPS, DESKTOP, EXAMPLE_BODY, EXAMPLE_CSS, FLAGS, KIOSK, PHONE, RISKS, ROOT, URGENT, ask, choose, settings, site,
+    CHROMIUM,
+    CRPS,
+    DESKTOP,
+    EXAMPLE_BODY,
+    EXAMPLE_CSS,
+    FLAGS,
+    KIOSK,
+    PHONE,
+    RISKS,
+    ROOT,
+    URGENT,
+    ask,
+    choose,
+    settings,
+    site,
 )  # fmt: skip
 from tools.running import free_port, running
 

@@ -349,7 +349,7 @@ def test_odd_strings(screen: Screen, text: str) -> None:
 @given(
     st.one_of(
         st.text(max_size=120),
-        st.lists(st.sampled_from("i my he took lozenge die kill cant breathe no se quiero 😀 . ? ! 12 ' k1ll \u200b s u".split(" ")), max_size=25).map(" ".join),
+        st.lists(st.sampled_from(["i", "my", "he", "took", "lozenge", "die", "kill", "cant", "breathe", "no", "se", "quiero", "😀", ".", "?", "!", "12", "'", "k1ll", "\u200b", "s", "u"]), max_size=25).map(" ".join),
         st.binary(max_size=60).map(lambda b: b.decode("utf-8", "surrogateescape")),
     )
 )
