@@ -14,7 +14,7 @@ from typing import Any
 import segno
 from flask import Blueprint, Response, render_template, request, send_file, url_for
 
-from knowledge.answer import Setting
+from knowledge.answer import Setting, said
 from knowledge.schema import LANGUAGES, REGIONS
 from web.clinic import DARK, LIGHT, LOGO_TYPES, ON_ACCENT, Clinic, contrast
 from web.errors import Refusal
@@ -67,7 +67,7 @@ def chat_config(mode: str) -> dict[str, Any]:
     region = _asked("region", REGIONS, us.region)
     answerer = parts.guide.answerer
     greeting = answerer.greeting(Setting(language, region, us.contact()))
-    kept = {"region": region} if region != us.region else {}
+    kept: dict[str, Any] = {"region": region} if region != us.region else {}
     config = {
         "mode": mode,
         "language": language,
@@ -108,7 +108,7 @@ def _groups(language: str) -> list[dict[str, Any]]:
     topics = current_parts().guide.answerer.content.topics
     found = []
     for group, ids in GROUPS.items():
-        questions = [topics[i].suggestion.get(language) or topics[i].suggestion["en"] for i in ids if i in topics]
+        questions = [said(topics[i].suggestion, language) for i in ids if i in topics]
         if questions:
             found.append({"id": group, "questions": questions})
     return found
