@@ -19,7 +19,7 @@ from knowledge.content import Content
 from knowledge.encoder import Encoder
 from knowledge.schema import Statement
 from knowledge.sign import Signatures
-from knowledge.text import Entities, Namer, Speller, count_words, parts
+from knowledge.text import Entities, Namer, Preparer, Speller, count_words, parts
 
 BM25_WEIGHT = 0.2  # a bonus on the cosine; rank fusion made MiniLM worse on every clean set measured
 SIGNAL = {"conditions": (0.06, -0.10), "medicines": (0.05, -0.08), "routes": (0.03, -0.03), "aspects": (0.02, 0.0)}
@@ -103,7 +103,7 @@ class Search:
         self._stemmer = Stemmer.Stemmer("english")
         self._bm25 = bm25s.BM25()
         self._bm25.index(self._tokens([r["text"] for r in self.rows]), show_progress=False)
-        self.speller = speller(content, folder)
+        self._preparer = preparer(content, folder)
         self.namer = Namer(content.lexicon)
         self._lexical: dict[str, Entities] = {s.id: _signals(s) for s in content.statements.values()}
         self.calibration: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "calibration.yml").read_text("utf-8"))
@@ -129,8 +129,8 @@ class Search:
         return not self.require_signed or self._signatures.is_signed(what)
 
     def prepare(self, text: str) -> str:
-        """The text as it is searched and encoded: clean, spelling repaired."""
-        return self.speller.prepare(text)
+        """The text as it is searched and encoded."""
+        return self._preparer.prepare(text)
 
     def encode(self, text: str) -> np.ndarray:
         """Vector (384,) of a prepared text."""
@@ -268,12 +268,13 @@ def _bonus(asked: Entities, has: Entities) -> float:
     return total
 
 
-def speller(content: Content, folder: Path) -> Speller:
-    """The speller of a build: words of its English texts and phrasings, and of the lexicon in every language."""
+def preparer(content: Content, folder: Path) -> Preparer:
+    """The preparer of a build: it knows the words of English texts and phrasings, and of the lexicon in every language."""
     texts = [t for s in content.statements.values() for t in (s.text["en"], *s.phrasings.get("en", ()))]
     kinds = (content.lexicon.conditions, content.lexicon.medicines, content.lexicon.routes, content.lexicon.aspects)
     names = [n for kind in kinds for entry in kind for ns in entry.names.values() for n in ns]
-    return Speller(count_words([*texts, *names, *names]), _whole_words(folder / "encoder" / "tokenizer.json"))
+    speller = Speller(count_words([*texts, *names, *names]), _whole_words(folder / "encoder" / "tokenizer.json"))
+    return Preparer(speller, Namer(content.lexicon))
 
 
 def _whole_words(tokenizer: Path) -> set[str]:

@@ -16,6 +16,7 @@ _WORD = re.compile(r"[a-z0-9áéíóúüñ'-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _QUESTION = "how|what|is|are|does|do|can|will|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede"
+_IT = re.compile(r"\b(?:it|this stuff|that stuff|the stuff|this thing|(?:this|the) treatment)\b", re.IGNORECASE)
 _PARTS = re.compile(r"(?:\?+\s*|[.!;]\s+|\n+|,?\s+(?:and|but|also|plus|y|pero|además)\s+(?=(?:" + _QUESTION + r")\b))", re.IGNORECASE)
 
 
@@ -115,6 +116,30 @@ class Namer:
             kind, entry = self._names[match.group(1)]
             found[kind].add(entry)
         return Entities(**{kind: frozenset(ids) for kind, ids in found.items()})
+
+
+class Preparer:
+    """Makes the text that is searched and encoded: clean, spelling repaired, and "it" named.
+
+    A patient of this guide who says "is it addictive?" means ketamine. The first such word becomes the medicine's name
+    unless the message names a medicine itself; without it, short questions look like anybody's.
+
+    Args:
+        speller: Repairs spelling.
+        namer: Finds whether a medicine is named.
+    """
+
+    def __init__(self, speller: Speller, namer: Namer):
+        self._speller = speller
+        self._namer = namer
+
+    def prepare(self, text: str) -> str:
+        """The prepared text; preparing it again changes nothing."""
+        repaired = self._speller.prepare(text)
+        match = _IT.search(repaired)
+        if match is None or self._namer.find(repaired).medicines:
+            return repaired
+        return f"{repaired[: match.start()]}ketamine{repaired[match.end() :]}"
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:

@@ -68,7 +68,9 @@ class Colours(_Model):
     def _readable(cls, accent: str) -> str:
         for name, colour in {**LIGHT, "button text": ON_ACCENT}.items():
             if (ratio := contrast(accent, colour)) < READABLE:
-                raise ValueError(f"{accent} has a contrast of {ratio:.1f}:1 with the {name} ({colour}), {READABLE}:1 is needed: choose a darker colour")
+                raise ValueError(
+                    f"{accent} has a contrast of {ratio:.1f}:1 with the {name} ({colour}), {READABLE}:1 is needed: choose a darker colour"
+                )
         return accent
 
     @field_validator("accent_dark")
@@ -76,7 +78,9 @@ class Colours(_Model):
     def _readable_dark(cls, accent: str | None) -> str | None:
         for name, colour in {**DARK, "button text": ON_ACCENT_DARK}.items():
             if accent and (ratio := contrast(accent, colour)) < READABLE:
-                raise ValueError(f"{accent} has a contrast of {ratio:.1f}:1 with the dark {name} ({colour}), {READABLE}:1 is needed: choose a lighter colour")
+                raise ValueError(
+                    f"{accent} has a contrast of {ratio:.1f}:1 with the dark {name} ({colour}), {READABLE}:1 is needed: choose a lighter colour"
+                )
         return accent
 
     @property

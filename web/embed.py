@@ -15,7 +15,7 @@ import segno
 from flask import Blueprint, Response, render_template, request, send_file, url_for
 
 from knowledge.answer import Setting, said
-from knowledge.schema import LANGUAGES, REGIONS
+from knowledge.schema import LANGUAGES, REGIONS, Language
 from web.clinic import DARK, LIGHT, LOGO_TYPES, ON_ACCENT, Clinic, contrast
 from web.errors import Refusal
 from web.parts import current_parts
@@ -63,7 +63,7 @@ def chat_config(mode: str) -> dict[str, Any]:
     """
     parts = current_parts()
     us = clinic()
-    language = _asked("lang", LANGUAGES, us.language)
+    language: Any = _asked("lang", LANGUAGES, us.language)
     region = _asked("region", REGIONS, us.region)
     answerer = parts.guide.answerer
     greeting = answerer.greeting(Setting(language, region, us.contact()))
@@ -79,7 +79,13 @@ def chat_config(mode: str) -> dict[str, Any]:
             if code != language
         ],
         "api": "/api",
-        "urls": {"public": str(us.guide_url).rstrip("/") if us.guide_url else None, "privacy": url_for("pages.privacy_page"), "sources": "/sources", "qr": "/qr", "exit": url_for("embed.kiosk_exit")},
+        "urls": {
+            "public": str(us.guide_url).rstrip("/") if us.guide_url else None,
+            "privacy": url_for("pages.privacy_page"),
+            "sources": "/sources",
+            "qr": "/qr",
+            "exit": url_for("embed.kiosk_exit"),
+        },
         "clinic": {
             "name": us.name,
             "phone": {"say": us.phone, "dial": us.dial} if us.phone else None,
@@ -104,7 +110,7 @@ def chat_config(mode: str) -> dict[str, Any]:
     return config
 
 
-def _groups(language: str) -> list[dict[str, Any]]:
+def _groups(language: Language) -> list[dict[str, Any]]:
     topics = current_parts().guide.answerer.content.topics
     found = []
     for group, ids in GROUPS.items():

@@ -19,7 +19,7 @@ from knowledge.decision import Decision
 from knowledge.encoder import Encoder, EncoderError
 from knowledge.safety.screen import Finding, Screen
 from knowledge.safety.watch import Step
-from knowledge.text import Speller, clean
+from knowledge.text import Preparer, clean
 from web.errors import Refusal
 from web.store import Conversation, ConversationGone, Store, StoreError
 from web.urgent import Urgent
@@ -36,9 +36,9 @@ class TurnEncoder:
     The safety classifier and the dialogue want the vector of the same message; the newest one of each thread is kept.
     """
 
-    def __init__(self, encoder: Encoder, speller: Speller, at_once: int = 2):
+    def __init__(self, encoder: Encoder, preparer: Preparer, at_once: int = 2):
         self._encoder = encoder
-        self._speller = speller
+        self._preparer = preparer
         self._slots = threading.BoundedSemaphore(at_once)
         self._local = threading.local()
 
@@ -56,7 +56,7 @@ class TurnEncoder:
 
     def prepare(self, text: str) -> str:
         """The text as it is searched and encoded."""
-        return self._speller.prepare(text)
+        return self._preparer.prepare(text)
 
 
 @dataclass(frozen=True)

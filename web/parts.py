@@ -17,7 +17,7 @@ from knowledge.content import Content
 from knowledge.encoder import Encoder, EncoderError
 from knowledge.errors import BuildCorrupt
 from knowledge.safety.screen import Screen
-from knowledge.search import speller
+from knowledge.search import preparer
 from knowledge.sign import Signatures
 from web.clinic import Clinic
 from web.dialogue import Dialogue
@@ -155,7 +155,7 @@ def _encoder(folder: Path, content: Content) -> TurnEncoder | None:
     if not _intact(folder, "encoder/"):
         return None
     try:
-        return TurnEncoder(Encoder.load(folder / "encoder"), speller(content, folder))
+        return TurnEncoder(Encoder.load(folder / "encoder"), preparer(content, folder))
     except (EncoderError, OSError, ValueError) as error:
         log.error("encoder.missing", error=type(error).__name__)
         return None

@@ -62,6 +62,15 @@ _REPEAT3 = re.compile(r"([a-z])\1{2,}")
 _REPEAT2 = re.compile(r"([a-z])\1+")
 _CENSOR = re.compile(r"[a-z]+(?:[*#_xX•·.\-]{1,3}[a-z]+)+|[a-z]+[*#•·]{1,3}")
 _APOSTROPHE = re.compile(r"(?<=[a-z])'(?=[a-z])")
+# "I'll" must not become "ill". What 's stands for depends on the word before it (spellings.yml knows "hes", "whats") and after it.
+_LONG_FORMS = {"ll": " will", "ve": " have", "re": " are", "m": " am", "d": " would"}
+_LONG = re.compile(r"(?<=[a-z])'(ll|ve|re|m|d)\b")
+_OWNER = re.compile(
+    r"\b(?!(?:he|she|it|that|what|there|who|how|where|here|let|everyone|everybody|someone|somebody|nobody|one)')([a-z]+)'s\b"
+    r"( (?:not|been|gone|got|going|gonna|so|too|just|an?|in|on|at|very|really|all|still|now|had|always|never|after|only|also|like|no|being|"
+    r"about|barely|hardly|completely|totally|dead|blue|grey|gray|cold|limp|floppy|unconscious|unresponsive|suicidal|violent|drunk|tight|"
+    r"closed|numb|stuck|full|swollen|red|yellow|confused|sick|ill|out|back|here|gonna|[a-z]{2,}ing|[a-z]{3,}ed)\b)?"
+)
 
 
 def fold(text: str) -> str:
@@ -154,7 +163,15 @@ def _pairs(table: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, ...]]:
 
 
 def _plain_words(text: str) -> list[str]:
-    return _WORD.findall(_APOSTROPHE.sub("", fold(text)))
+    return _WORD.findall(_without_apostrophes(fold(text)))
+
+
+def _without_apostrophes(text: str) -> str:
+    if "'" not in text:
+        return text
+    text = _LONG.sub(lambda m: _LONG_FORMS[m.group(1)], text)
+    text = _OWNER.sub(lambda m: f"{m.group(1)} is{m.group(2)}" if m.group(2) else f"{m.group(1)} s", text)
+    return _APOSTROPHE.sub("", text)
 
 
 def words_of(text: str) -> list[str]:
@@ -211,7 +228,7 @@ class Normaliser:
         text = re.sub(r"\.{2,}", " ", text)  # an ellipsis is a pause, not the end of a sentence
         text = re.sub(r"[¿¡]", " ", text)
         text = re.sub(r"(?<=[0-9])[.,](?=[0-9])", "", text)
-        text = _APOSTROPHE.sub("", text)
+        text = _without_apostrophes(text)
         text = re.sub(r"[!;\n\r\u2028\u2029]+", " . ", text)
         out: list[str] = []
         for word in _WORD.findall(text):
@@ -245,7 +262,7 @@ class Normaliser:
             return raw
         if raw.isdigit():
             return raw
-        core = raw.strip(".,;:?\"'()[]{}")
+        core = raw.strip(".,;:?!*\"'()[]{}")
         if not core or len(core) > _MAX_WORD or not any(c.isalpha() for c in core):
             return raw
         # Leading and trailing marks stay, so that a sentence still ends where it ended.
@@ -256,20 +273,17 @@ class Normaliser:
         return raw
 
     def _undisguised(self, core: str) -> Iterable[str]:
-        trimmed = core.rstrip("!*")
-        for form in dict.fromkeys((core, trimmed)):
-            if form.isalpha():
-                continue
-            for table in (_LEET, _LEET_L):
-                letters = "".join(table.get(c, c) for c in form)
-                letters = letters.replace("'", "")
-                if letters.isalpha() and letters.isascii():
-                    if letters in self._segments and len(letters) > 1:
-                        yield letters
-                    elif len(letters) >= 5 and (fixed := self._repair(letters)) != letters:
-                        yield fixed
-                    elif len(letters) >= 7 and (parts := self.segment(letters)):
-                        yield " ".join(parts)
+        if core.isalpha() or _APOSTROPHE.sub("", core).isalpha():
+            return
+        for table in (_LEET, _LEET_L):
+            letters = "".join(table.get(c, c) for c in core).replace("'", "")
+            if letters.isalpha() and letters.isascii():
+                if letters in self._segments and len(letters) > 1:
+                    yield letters
+                elif len(letters) >= 5 and (fixed := self._repair(letters)) != letters:
+                    yield fixed
+                elif len(letters) >= 7 and (parts := self.segment(letters)):
+                    yield " ".join(parts)
         if _CENSOR.fullmatch(core):
             joined = re.sub(r"[^a-z]", "", core)
             if joined in self.vocabulary and len(joined) > 3:

@@ -119,12 +119,17 @@ class Context(_Strict):
         scope: `before` – within `reach` words before the hit, same sentence; `hit` – overlapping the hit;
             `sentence` – anywhere in a sentence the hit touches; `message` – anywhere.
         reach: words between the context and the hit, for `before`.
+        gap: for `before`, the only words that may stand between; empty means any. Keeps "it doesn't work, I will …" from
+            being read as a negation of what follows.
+        danger_only: in a `together` rule, look only at its last group, which names the danger.
         unless: phrases that, in the same place, undo the context ("not sure if").
     """
 
     id: str = Field(pattern=r"^[a-z_]+$")
     scope: Literal["before", "hit", "sentence", "message"]
     reach: int = Field(default=3, ge=0, le=12)
+    gap: tuple[str, ...] = ()
+    danger_only: bool = False
     phrases: tuple[str, ...] = Field(min_length=1)
     unless: tuple[str, ...] = ()
     why: str = Field(min_length=8)
@@ -323,8 +328,9 @@ class Compiled:
         for span in spans:
             if self.undo is not None and _overlaps(self.undo, view, span):
                 return None
-            if any(_applies(ready, view, span) for ready in self.contexts):
-                return None
+            for ready in self.contexts:
+                if (span == spans[-1] or not ready.context.danger_only) and _applies(ready, view, span):
+                    return None
         return Hit(self.rule, self.category, self.language, (start, end), view[start:end].strip())
 
 
@@ -438,7 +444,8 @@ class RuleSet:
 def _ready(file: Path, context: Context, expander: Expander) -> _Ready:
     try:
         find = expander.any_of(context.phrases)
-        tail = f"(?:[a-z0-9]+ ){{0,{context.reach}}}$" if context.scope == "before" else ""
+        between = expander.any_of(context.gap) if context.gap else "(?:[a-z0-9]+ )"
+        tail = f"{between}{{0,{context.reach}}}$" if context.scope == "before" else ""
         unless = _compile(" " + expander.any_of(context.unless)) if context.unless else None
         return _Ready(context, _compile(f"(?: |^ ){find}{tail}"), unless)
     except PhraseError as error:

@@ -11,7 +11,10 @@ from tests.browser.support import ROOT
 
 TEXT = ROOT / "web" / "frontend" / "text"
 CATALOGUES = {p.stem: json.loads(p.read_text("utf-8")) for p in TEXT.glob("*.json")}
-SOURCES = "\n".join(p.read_text("utf-8") for p in [*(ROOT / "web" / "frontend" / "src").glob("*.js"), *(ROOT / "web" / "templates").glob("*.html"), ROOT / "web" / "embed.py"])
+SOURCES = "\n".join(
+    p.read_text("utf-8")
+    for p in [*(ROOT / "web" / "frontend" / "src").glob("*.js"), *(ROOT / "web" / "templates").glob("*.html"), ROOT / "web" / "embed.py"]
+)
 PAGES = "\n".join((ROOT / "web" / "templates" / name).read_text("utf-8") for name in ("frame.html", "kiosk.html"))
 # keys put together in the source: certainty_high …
 MADE = ("certainty_", "read_", "kind_", "group_", "problem_", "wrong_", "intro_is", "intro_not", "intro_private")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.support import CRPS, RISKS, URGENT, ask, choose, conversation_of
 
@@ -206,10 +206,11 @@ def test_an_expired_conversation_becomes_a_new_one(chat: Page) -> None:
     assert chat.request.delete(f"/api/conversations/{old}").status == 204
     chat.locator("#question").fill(CRPS)
     chat.locator("#question").press("Enter")
-    expect(chat.locator(".disagreement")).to_be_visible()  # the new question is answered without asking again
-    expect(chat.locator("guide-reply")).to_have_count(1)
-    assert conversation_of(chat) != old
     expect(chat.get_by_role("status").filter(has_text="has been deleted, as promised")).to_be_visible()
+    expect(chat.locator(".send")).to_be_enabled()
+    expect(chat.locator("guide-reply")).to_have_count(1)  # the new question is answered without asking again
+    expect(chat.locator(".asked")).to_have_text(re.compile("CRPS"))
+    assert conversation_of(chat) != old
     assert chat.request.delete(f"/api/conversations/{conversation_of(chat)}").status == 204
     chat.reload()
     expect(chat.get_by_role("status").filter(has_text="has been deleted, as promised")).to_be_visible()
@@ -337,8 +338,8 @@ def test_questions_are_printed_only_when_asked_for(chat: Page) -> None:
         expect(chat.locator(".sheet")).to_be_hidden()
 
 
-def test_without_javascript_the_same_conversation_works(browser: object, base_url: str) -> None:
-    context = browser.new_context(java_script_enabled=False, base_url=base_url, viewport={"width": 390, "height": 844})  # type: ignore[attr-defined]
+def test_without_javascript_the_same_conversation_works(browser: Browser, base_url: str) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=base_url, viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto("/")
     page.get_by_label("Your question").fill(RISKS)

@@ -20,7 +20,14 @@ def test_the_example_is_right_and_visibly_an_example() -> None:
     assert clinic.dial == "+15550100199"
     contact = clinic.contact()
     assert contact is not None
-    assert contact["ways"][0] == {"kind": "call", "dial": "15550100199", "e164": "+15550100199", "say": "Call +1 555 0100 199", "body": None, "url": None}
+    assert contact["ways"][0] == {
+        "kind": "call",
+        "dial": "15550100199",
+        "e164": "+15550100199",
+        "say": "Call +1 555 0100 199",
+        "body": None,
+        "url": None,
+    }
 
 
 def test_contrast_is_wcags() -> None:

@@ -126,7 +126,10 @@ def test_a_strangers_message_does_not_close_it(visit: Any) -> None:
 
 def test_a_source_link_opens_a_whole_tab_from_the_sandbox(visit: Any, context: BrowserContext) -> None:
     page = visit()
-    context.route(re.compile(r"^https://"), lambda route: route.fulfill(content_type="text/html", body="<title>source</title><script>document.title = origin</script>"))
+    context.route(
+        re.compile(r"^https://"),
+        lambda route: route.fulfill(content_type="text/html", body="<title>source</title><script>document.title = origin</script>"),
+    )
     page.evaluate("window.__root.querySelector('button').click()")
     frame = frame_of(page)
     ask_in(frame, RISKS)

@@ -1,0 +1,125 @@
+"""The labelled questions are many enough, well formed, and near no phrasing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rapidfuzz import fuzz, process
+from rapidfuzz.utils import default_process
+
+from knowledge.schema import TOPICS
+
+ROOT = Path(__file__).parents[2]
+QUESTIONS = ROOT / "evals" / "questions"
+SETS = ("in_scope", "dialogues", "out_of_scope", "advice")
+NEAR_COPY = 85
+WHOLE_QUESTION_WORDS = 4
+
+
+@cache
+def entries(name: str) -> tuple[dict[str, Any], ...]:
+    """Every entry of one set, from all voices."""
+    return tuple(e for path in sorted(QUESTIONS.glob(f"*/{name}.yml")) for e in yaml.safe_load(path.read_text("utf-8")))
+
+
+@cache
+def labels() -> tuple[dict[str, Any], ...]:
+    return tuple(yaml.safe_load((QUESTIONS / "labels.yml").read_text("utf-8")))
+
+
+@cache
+def themes() -> tuple[dict[str, Any], ...]:
+    return tuple(yaml.safe_load((ROOT / "evals" / "themes.yml").read_text("utf-8")))
+
+
+@cache
+def statements() -> tuple[dict[str, Any], ...]:
+    """Read plainly: the content's own rules are not what is tested here."""
+    folder = ROOT / "knowledge" / "content" / "statements"
+    return tuple(s for path in sorted(folder.glob("*.yml")) for s in yaml.safe_load(path.read_text("utf-8"))["statements"])
+
+
+@cache
+def phrasings() -> tuple[str, ...]:
+    return tuple(default_process(p) for s in statements() for p in s["phrasings"].get("en", ()))
+
+
+def near_copies(questions: list[tuple[str, str]]) -> list[str]:
+    """Whole questions too like a phrasing: case and punctuation do not count."""
+    found = []
+    for key, text in questions:
+        if len(text.split()) < WHOLE_QUESTION_WORDS:
+            continue
+        hit = process.extractOne(default_process(text), phrasings(), scorer=fuzz.token_set_ratio, score_cutoff=NEAR_COPY)
+        if hit:
+            found.append(f"{key}: {text!r} ~ {hit[0]!r} ({hit[1]:.0f})")
+    return found
+
+
+@pytest.mark.parametrize(("name", "least"), [("in_scope", 600), ("dialogues", 120), ("out_of_scope", 400), ("advice", 200)])
+def test_there_are_enough_of_each_set(name: str, least: int) -> None:
+    assert len(entries(name)) >= least
+
+
+def test_half_of_what_is_out_of_scope_is_near() -> None:
+    near = sum(bool(e["near"]) for e in entries("out_of_scope"))
+    assert near * 2 >= len(entries("out_of_scope"))
+
+
+def test_dialogues_have_two_to_four_turns_unless_they_test_a_turn_alone() -> None:
+    assert all(1 <= len(e["turns"]) <= 4 for e in entries("dialogues"))
+    assert sum(len(e["turns"]) >= 2 for e in entries("dialogues")) >= 120
+
+
+def test_ids_are_unique() -> None:
+    ids = Counter(e["id"] for name in SETS for e in entries(name))
+    assert [i for i, n in ids.items() if n > 1] == []
+
+
+def test_no_question_stands_twice() -> None:
+    asked = Counter(e["q"].strip().lower() for name in SETS for e in entries(name) if "q" in e)
+    asked.update(e["q"].strip().lower() for e in themes())
+    assert [q for q, n in asked.items() if n > 1] == []
+
+
+def test_topics_are_the_contracts() -> None:
+    named = {t for name in ("in_scope", "advice") for e in entries(name) for t in e.get("topics", ())}
+    named |= {t for e in entries("dialogues") for t in e["expect"].get("topics", ())}
+    named |= {t for e in themes() for t in e.get("topics", ())}
+    named |= {t for e in labels() for t in e.get("also", ())}
+    assert named - set(TOPICS) == set()
+
+
+def test_in_scope_questions_name_a_topic() -> None:
+    assert [e["id"] for e in entries("in_scope") if not e["topics"]] == []
+
+
+def test_labels_are_for_every_question_in_scope_and_name_statements_that_exist() -> None:
+    assert Counter(e["id"] for e in labels()) == Counter(e["id"] for e in entries("in_scope"))
+    known = {s["id"] for s in statements()}
+    assert {i for e in labels() for i in (*e.get("best", ()), *e.get("ids", ()))} - known == set()
+
+
+def test_a_theme_names_topics_or_says_that_nothing_is_known() -> None:
+    assert [e["q"] for e in themes() if bool(e.get("topics")) == bool(e.get("nothing"))] == []
+
+
+def test_every_theme_is_asked_about_twice_or_more() -> None:
+    asked = Counter(e["theme"] for e in themes())
+    assert len(asked) == 31
+    assert [t for t, n in asked.items() if n < 2] == []
+
+
+def test_no_theme_question_is_near_a_phrasing() -> None:
+    assert near_copies([(e["theme"], e["q"]) for e in themes()]) == []
+
+
+@pytest.mark.parametrize("name", ["in_scope", "out_of_scope", "advice"])
+def test_no_question_is_a_near_copy_of_a_phrasing(name: str) -> None:
+    found = near_copies([(e["id"], e["q"]) for e in entries(name)])
+    assert found == [], f"{len(found)} of {len(entries(name))}"
