@@ -5,6 +5,7 @@ Errors: SettingsError (web.settings), one line that says which entry of which fi
 
 from __future__ import annotations
 
+import colorsys
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -44,8 +45,11 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _towards_white(colour: str, share: float) -> str:
-    return "#" + "".join(f"{round(int(colour[i : i + 2], 16) * (1 - share) + 255 * share):02x}" for i in (1, 3, 5))
+def _lighter(colour: str, lightness: float) -> str:
+    """The same hue and saturation at another lightness, 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    hue, _, saturation = colorsys.rgb_to_hls(red, green, blue)
+    return "#" + "".join(f"{round(255 * c):02x}" for c in colorsys.hls_to_rgb(hue, lightness, min(saturation, 0.7)))
 
 
 class _Model(BaseModel):
@@ -88,9 +92,8 @@ class Colours(_Model):
         """The accent of the dark page."""
         if self.accent_dark:
             return self.accent_dark
-        shares = (i / 20 for i in range(21))
-        made = (_towards_white(self.accent, share) for share in shares)
-        return next(c for c in made if all(contrast(c, ground) >= READABLE + 1.5 for ground in DARK.values()))
+        made = (_lighter(self.accent, i / 40) for i in range(20, 41))
+        return next(c for c in made if all(contrast(c, ground) >= READABLE + 2 for ground in DARK.values()))
 
 
 class Button(_Model):

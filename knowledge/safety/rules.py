@@ -16,7 +16,8 @@ One file of rules looks like this::
 
 `phrases` are written in the language of phrases.py; `patterns` hold raw RE2 for what phrases cannot say; `together`
 holds groups that must all occur near each other, in any order, also across sentences and messages. `excludes`
-names contexts of contexts_en.yml or contexts_es.yml (negation, past, research …); `not` is a context of this rule alone.
+names contexts of contexts_en.yml or contexts_es.yml (negation, past, research …); `not` (overlapping the hit) and `unless`
+(anywhere in its sentence) are contexts of this rule alone.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Rule(_Strict):
         within: size of that neighbourhood, in words.
         excludes: names of contexts in which a hit does not count.
         not_: phrases of this rule alone that, overlapping a hit, undo it.
+        unless: phrases of this rule alone that undo a hit from anywhere in the same sentence.
         danger_sign: the hit is itself a sign that somebody's life is in danger (breathing, waking …).
         topics: for `soon` rules, the contract topics whose statements belong to it.
         reason: for decline rules, the contract's reason.
@@ -88,6 +90,7 @@ class Rule(_Strict):
     within: int = Field(default=30, ge=2, le=80)
     excludes: tuple[str, ...] = ()
     not_: tuple[str, ...] = Field(default=(), alias="not")
+    unless: tuple[str, ...] = ()
     danger_sign: bool = False
     topics: tuple[str, ...] = ()
     reason: Reason | None = None
@@ -299,6 +302,7 @@ class Compiled:
     find: Any | None
     groups: tuple[Any, ...]
     undo: Any | None
+    unless: Any | None
     contexts: tuple[_Ready, ...]
 
     def hits(self, view: str) -> Iterator[Hit]:
@@ -328,6 +332,10 @@ class Compiled:
         for span in spans:
             if self.undo is not None and _overlaps(self.undo, view, span):
                 return None
+            if self.unless is not None:
+                low, high = _sentence(view, span)
+                if self.unless.search(f" {view[low:high]}"):
+                    return None
             for ready in self.contexts:
                 if (span == spans[-1] or not ready.context.danger_only) and _applies(ready, view, span):
                     return None
@@ -469,6 +477,8 @@ def _compile_rule(
         groups = tuple(_compile("|".join(_anchored(expander.phrase(p)) for p in group)) for group in rule.together)
         field = "not"
         undo = _compile("|".join(_anchored(expander.phrase(p)) for p in rule.not_)) if rule.not_ else None
+        field = "unless"
+        unless = _compile("|".join(_anchored(expander.phrase(p)) for p in rule.unless)) if rule.unless else None
     except PhraseError as error:
         raise SafetyContentError(file, rule.id, field, f"{error}.", "correct the phrase.") from error
     except re2.error as error:
@@ -482,7 +492,7 @@ def _compile_rule(
             known = ", ".join(sorted(i for lang, i in contexts if lang == parsed.language))
             raise SafetyContentError(file, rule.id, "excludes", f"there is no context {name!r}.", f"use one of: {known}.")
         ready.append(contexts[parsed.language, name])
-    return Compiled(rule, parsed.category, parsed.language, find, groups, undo, tuple(ready))
+    return Compiled(rule, parsed.category, parsed.language, find, groups, undo, unless, tuple(ready))
 
 
 def _anchored(expression: str) -> str:

