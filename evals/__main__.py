@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from evals import run as measure
-from evals.report import markdown, plots
+from evals.report import into_readme, markdown, plots
 from tools.running import running
 from web.settings import settings
 
@@ -38,6 +38,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.write:
         (ROOT / "results.md").write_text(markdown(results, dt.date.today()), "utf-8")
         plots(results, ROOT / "plots")
+        into_readme(results, ROOT.parent / "README.md")
     for line in failed:
         print(f"below its threshold: {line}", file=sys.stderr)
     print(f"{len(results.shares) + len(results.numbers) - len(failed)} passed, {len(failed)} failed")

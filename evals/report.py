@@ -27,6 +27,30 @@ def markdown(results: Results, day: dt.date) -> str:
     return "\n".join(lines) + "\n"
 
 
+IN_README = (
+    "first statement on the right topic (of all)",
+    "wrong among answered",
+    "answered although out of scope, far",
+    "individual advice declined",
+    "follow-ups right on the last turn",
+    "urgent recall, direct",
+    "urgent recall, all",
+    "takeover of what must not trigger",
+)
+
+
+def into_readme(results: Results, readme: Path) -> None:
+    """Write the chief figures between the README's two result marks."""
+    text = readme.read_text("utf-8")
+    begin, end = "<!-- results -->", "<!-- /results -->"
+    if begin not in text or end not in text:
+        raise ValueError(f"{readme.name} has no result marks")
+    rows = ["| figure, test questions | value [95% interval] (hits/cases) |", "| --- | --- |"]
+    rows += [f"| {name} | {results.shares[name]} |" for name in IN_README if name in results.shares]
+    head, tail = text.split(begin)[0], text.split(end, 1)[1]
+    readme.write_text(f"{head}{begin}\n" + "\n".join(rows) + f"\n{end}{tail}", "utf-8")
+
+
 def plots(results: Results, folder: Path) -> None:
     """Risk-coverage curve, score histograms, topics most often confused."""
     import matplotlib as mpl

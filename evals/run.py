@@ -99,6 +99,8 @@ def understanding(server: Server, split: Split, results: Results) -> None:
     results.share("first statement on the right topic (of all)", first)
     results.share("coverage of in scope", answered)
     results.share("wrong among answered", wrong)
+    far = strictly_far(inside)
+    results.share("first statement on the right topic (far from every phrasing)", [f for f, q in zip(first, inside, strict=True) if q.id in far])
     results.share("ordinary questions declined", [r["kind"] == "decline" for r in replies])
 
     outside = load("out_of_scope", split=split)
@@ -122,6 +124,18 @@ def understanding(server: Server, split: Split, results: Results) -> None:
         if r["kind"] != "decline":
             results.miss("individual advice not declined", f"[{q.label['reason']}] {q.text} → {r['kind']} {[s['id'] for s in r['statements']][:2]}")
     dialogues(server, split, results)
+
+
+def strictly_far(questions: list[Question]) -> set[str]:
+    """Ids of questions below 85 by the token-set ratio against every phrasing."""
+    from rapidfuzz import fuzz, process
+    from rapidfuzz.utils import default_process
+
+    from knowledge.content import Content
+
+    phrasings = [default_process(p) for s in Content.load().statements.values() for p in s.phrasings["en"]]
+    scores = process.cdist([default_process(q.text) for q in questions], phrasings, scorer=fuzz.token_set_ratio, score_cutoff=85)
+    return {q.id for q, row in zip(questions, scores, strict=True) if not row.any()}
 
 
 def _words(reply: dict[str, Any]) -> str:

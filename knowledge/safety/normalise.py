@@ -170,7 +170,7 @@ def _without_apostrophes(text: str) -> str:
     if "'" not in text:
         return text
     text = _LONG.sub(lambda m: _LONG_FORMS[m.group(1)], text)
-    text = _OWNER.sub(lambda m: f"{m.group(1)} is{m.group(2)}" if m.group(2) else f"{m.group(1)} s", text)
+    text = _OWNER.sub(lambda m: f"{m.group(1)} is{m.group(2)}" if m.group(2) else f"{m.group(1)}s", text)
     return _APOSTROPHE.sub("", text)
 
 

@@ -4,12 +4,15 @@ import { safeUrl } from "./text.js";
 
 const marks = (numbers) => numbers.map((n) => `[${n}]`).join(" ");
 
+const sure = (certainty, t) => html`<em>(${t("certainty_label")}: ${t(`certainty_${certainty}`)})</em>`;
+
 const answerPart = (reply, t) => html`<div class="sheet-answer" lang=${reply.language}>
+  ${reply.contacts.map((c) => html`<p><strong>${c.name}</strong>: ${c.ways.map((w) => w.say).join("; ")}${c.hours ? ` (${c.hours})` : ""}</p>`)}
   ${reply.lead ? html`<p>${reply.lead}</p>` : nothing}
-  ${reply.statements.map((s) => html`<p>${s.text} ${marks(s.citations)} <em>(${t("certainty_label")}: ${t(`certainty_${s.certainty}`)})</em></p>`)}
+  ${reply.statements.map((s) => html`<p>${s.text} ${marks(s.citations)} ${sure(s.certainty, t)}</p>`)}
   ${reply.disagreement
     ? html`<p><strong>${t("disagree")}.</strong> ${reply.disagreement.summary}</p>
-        <ul>${reply.disagreement.positions.map((p) => html`<li>${p.claim} ${marks(p.citations)}</li>`)}</ul>
+        <ul>${reply.disagreement.positions.map((p) => html`<li>${p.claim} ${marks(p.citations)} ${sure(p.certainty, t)}</li>`)}</ul>
         <p>${reply.disagreement.why}</p>`
     : nothing}
   ${reply.notices.map((n) => html`<p>${n.text}</p>`)}
