@@ -226,7 +226,7 @@ def build(root: Path, source: Path = CONTENT, force: bool = False, say: Say = pr
             say(f"[3/5] index of {len(content.statements)} statements")
             _index(made, content, encoder, examples(source))
             say("[4/5] safety classifier")
-            _safety(made, source, encoder)
+            _safety(made, source, encoder, root / "classifiers")
             say("[5/5] manifest")
             files = {
                 str(p.relative_to(made)): sha256(p) for p in sorted(made.rglob("*")) if p.is_file()
@@ -328,10 +328,22 @@ def _encode_with_progress(encoder: Encoder, texts: list[str], step: int = 1024) 
     return vectors
 
 
-def _safety(made: Path, source: Path, encoder: Encoder) -> None:
+def _safety(made: Path, source: Path, encoder: Encoder, kept: Path) -> None:
+    """Train the safety classifier, once for the same examples, spellings, code and encoder: a new statement does not change it."""
     from knowledge.safety import classifier
 
-    classifier.build(source / "safety", made / "safety.npz", encoder)
+    code = sorted(Path(classifier.__file__).parent.glob("*.py"))
+    inputs = [*sorted((source / "safety").glob("examples_*.yml")), source / "safety" / "spellings.yml", source / "safety" / "protect.txt", *code]
+    digest = hashlib.sha256("".join(sha256(p) for p in inputs if p.exists()).encode() + WEIGHTS_SHA256.encode()).hexdigest()[:12]
+    weights = kept / f"{digest}.npz"
+    if not weights.is_file():
+        kept.mkdir(exist_ok=True)
+        for old in kept.glob("*.npz"):
+            old.unlink()
+        making = kept / ".making.npz"
+        classifier.build(source / "safety", making, encoder)
+        making.replace(weights)
+    shutil.copyfile(weights, made / "safety.npz")
 
 
 def _link(source: Path, target: Path) -> None:

@@ -375,6 +375,8 @@ class Normaliser:
                 distance = _osa(word, target, allowed)
                 if distance > allowed:
                     continue
+                if word[:-1] == target and word[-1] in "sn":
+                    continue  # a plural or another person of the verb, not a slip
                 if len(target) < 5 and (word[0] != target[0] or sorted(word) != sorted(target)):
                     continue  # four letters: only swapped ones ("wnat"), anything else is another word too often
                 # Distance first; then the same first letter, which typists rarely miss.
