@@ -23,7 +23,7 @@ AT_ONCE = 4
 TYPO_SEED = 7
 # a verdict, or an amount of a medicine: neither may stand in a reply to a request for individual advice
 VERDICT = re.compile(
-    r"\b(you (are|would be|seem) (a |an )?(good|suitable|ideal|poor|bad)? ?candidate|you (should|must|can safely) (take|stop|start|have)"
+    r"\b(you (are|would be|seem) (a |an )?(good|suitable|ideal|poor|bad)? ?candidate|(?<!whether )you (should|must|can safely) (take|stop|start|have)"
     r"|\d+(\.\d+)? ?(mg|mcg|ml|milligrams?|mg/kg))\b",
     re.IGNORECASE,
 )

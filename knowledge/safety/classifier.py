@@ -4,6 +4,9 @@ One linear model per category over the encoder's vector and hashed pieces of the
 words and word pairs, and groups of everyday words that mean much the same in both languages. The encoder was made for
 English, so Spanish has its own weights for the vector and its own thresholds, and leans on the pieces.
 
+A message has one vector, and in a long one a sentence of danger is a small part of it. So the sentences of a long message
+are also scored one by one by a second model that uses the pieces only.
+
 Serving needs numpy only and gives equal output for equal input. `build` trains with scikit-learn from examples_en.yml and
 examples_es.yml, chooses the thresholds on held-out examples, and writes one .npz without pickle.
 `python -m knowledge.safety.classifier <encoder folder>` prints how it does on examples it has not seen.
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,31 +36,44 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Example", "Examples", "Figures", "WordGroups", "build", "read_examples", "train"]
 
-FORMAT = 2
+FORMAT = 3
 DIMENSIONS = 384
 BUCKETS = 1 << 14  # per kind of piece
 KINDS = ("letters", "words", "groups", "near")
 NOTICES = ("low_mood", "soon")
 LABELS = (*CATEGORIES, *NOTICES)
 MAX_FALSE_TAKEOVER = 0.01  # share of held-out examples that are not urgent and would be taken over all the same
-_SPENT = 0.9  # share of that allowance spent in choosing, because thresholds fit the examples they are chosen on best
-_DESCENT = 0.5
+MAX_FALSE_WINDOW = 0.004  # the same for one sentence of a long message, which has many sentences
+_SPENT = 0.85  # share of that allowance spent in choosing, because thresholds fit the examples they are chosen on best
+_DESCENT = 0.5  # how far a category comes down from the common height to its own highest calm example
 MAX_FALSE_NOTICE = 0.03  # a notice stands under an answer and costs little when it was not needed
 FOLDS = 5
 
 _MOST_WORDS = 600  # a longer text adds nothing but time; the rules screen it whole
 _NEAR = 6  # words within which two groups count as near each other
+_LONG = 25  # words from which a message of several sentences is also read sentence by sentence
+_MOST_WINDOWS = 60
 _NEAR_COPY = 0.7  # cosine of letters and words from which two examples go to the same side of the split
 _LOWEST = -2.0  # no threshold below this logit, however few the examples
 
 # Words that say "this is Spanish" or "this is English" and nothing in the other. The screen's own guesser knows more
 # languages; here one bit is needed, and it must be the same in training and serving.
-_SPANISH = frozenset(
-    ["el", "la", "los", "las", "un", "una", "unos", "unas", "de", "del", "y", "que", "en", "es", "por", "para", "con", "mi", "mis", "tu", "su", "sus", "se", "lo", "le", "les", "nos", "al", "como", "cuando", "pero", "porque", "muy", "ya", "estoy", "esta", "estan", "tengo", "tiene", "hay", "siento", "puedo", "puede", "quiero", "hace", "desde", "hoy", "ayer", "ahora", "despues", "ella", "ellos", "yo", "eso", "esto", "fue", "era", "ha", "he", "hemos", "ser", "soy", "sin", "todo", "nada", "mas", "donde", "quien", "cual", "cuanto", "hijo", "hija", "mama", "papa", "dolor", "ketamina", "clinica", "medico", "ayuda", "gracias", "hola", "tome", "tomo", "dio", "dijo", "aqui", "vez", "alguien", "nadie", "nunca", "siempre", "tambien", "pastilla", "pastillas", "respira", "respirar", "sobredosis", "suicidarme", "matarme", "morir", "morirme", "pecho", "sangre", "miedo"]
-)
-_ENGLISH = frozenset(
-    ["the", "a", "an", "of", "and", "to", "in", "is", "it", "for", "with", "my", "your", "his", "her", "their", "i", "you", "we", "they", "he", "she", "was", "were", "are", "be", "been", "have", "has", "had", "not", "but", "because", "very", "this", "that", "what", "when", "where", "who", "how", "can", "could", "would", "should", "do", "does", "did", "after", "before", "from", "at", "on", "or", "if", "so"]
-)
+_SPANISH = frozenset((
+    "el", "la", "los", "las", "un", "una", "unos", "unas", "de", "del", "y", "que", "en", "es", "por", "para", "con",
+    "mi", "mis", "tu", "su", "sus", "se", "lo", "le", "les", "nos", "al", "como", "cuando", "pero", "porque", "muy",
+    "ya", "estoy", "esta", "estan", "tengo", "tiene", "hay", "siento", "puedo", "puede", "quiero", "hace", "desde",
+    "hoy", "ayer", "ahora", "despues", "ella", "ellos", "yo", "eso", "esto", "fue", "era", "ha", "he", "hemos", "ser",
+    "soy", "sin", "todo", "nada", "mas", "donde", "quien", "cual", "cuanto", "hijo", "hija", "mama", "papa", "dolor",
+    "ketamina", "clinica", "medico", "ayuda", "gracias", "hola", "tome", "tomo", "dio", "dijo", "aqui", "vez",
+    "alguien", "nadie", "nunca", "siempre", "tambien", "pastilla", "pastillas", "respira", "respirar", "sobredosis",
+    "suicidarme", "matarme", "morir", "morirme", "pecho", "sangre", "miedo",
+))  # fmt: skip
+_ENGLISH = frozenset((
+    "the", "a", "an", "of", "and", "to", "in", "is", "it", "for", "with", "my", "your", "his", "her", "their", "i",
+    "you", "we", "they", "he", "she", "was", "were", "are", "be", "been", "have", "has", "had", "not", "but", "because",
+    "very", "this", "that", "what", "when", "where", "who", "how", "can", "could", "would", "should", "do", "does",
+    "did", "after", "before", "from", "at", "on", "or", "if", "so",
+))  # fmt: skip
 
 
 class Encoder(Protocol):
@@ -179,6 +196,20 @@ def _groups(seen: Sequence[Sequence[str]], mark: str) -> tuple[list[str], list[s
     return apart, near
 
 
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
+
+
+def _windows(text: str) -> list[str]:
+    """Return the sentences of a long text and each two neighbours together; nothing for a short one."""
+    if len(words_of(text)) < _LONG:
+        return []
+    sentences = [s for s in (m.group().strip() for m in _SENTENCE.finditer(text)) if len(s) > 3]
+    if len(sentences) < 2:
+        return []
+    pairs = [f"{a} {b}" for a, b in zip(sentences, sentences[1:], strict=False)] if len(sentences) > 2 else []
+    return [*sentences, *pairs][:_MOST_WINDOWS]
+
+
 # -- serving ------------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +222,7 @@ class Classifier:
         pieces: weights of the pieces, shape (labels, kinds * BUCKETS).
         bias: shape (2, labels).
         thresholds: the score from which a label counts, shape (2, labels).
+        alone: the same three for the model that uses the pieces only: pieces, bias, thresholds.
         groups: the word groups that the pieces were made with.
         figures: how the training did on held-out examples, as JSON-able values.
     """
@@ -201,14 +233,15 @@ class Classifier:
         pieces: np.ndarray,
         bias: np.ndarray,
         thresholds: np.ndarray,
+        alone: tuple[np.ndarray, np.ndarray, np.ndarray],
         groups: WordGroups,
         figures: Mapping[str, Any] | None = None,
     ) -> None:
         # Rounded here as in the file, so that a classifier just trained and one loaded say the same.
         self._vector = vector.astype(np.float16).astype(np.float32)
-        self._pieces = np.ascontiguousarray(pieces.astype(np.float16).astype(np.float32).T)  # a row a piece
-        self._bias = bias.astype(np.float32)
-        self._thresholds = thresholds.astype(np.float64)
+        self._pieces, self._alone = _half(pieces), _half(alone[0])
+        self._bias, self._alone_bias = bias.astype(np.float32), alone[1].astype(np.float32)
+        self._thresholds, self._alone_thresholds = thresholds.astype(np.float64), alone[2].astype(np.float64)
         self.groups = groups
         self.figures = dict(figures or {})
 
@@ -236,6 +269,7 @@ class Classifier:
                 "vector": (2, len(LABELS), DIMENSIONS), "pieces": (len(LABELS), len(KINDS) * BUCKETS),
                 "bias": (2, len(LABELS)), "thresholds": (2, len(LABELS)),
             }  # fmt: skip
+            shapes |= {f"alone_{name}": shapes[name] for name in ("pieces", "bias", "thresholds")}
             for name, shape in shapes.items():
                 if part[name].shape != shape or part[name].dtype.kind != "f" or not np.isfinite(part[name]).all():
                     raise ValueError(f"{path.name}: {name} is damaged")
@@ -243,7 +277,8 @@ class Classifier:
             figures = json.loads(str(part["figures"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path.name} is not complete ({error})") from error
-        return cls(part["vector"], part["pieces"], part["bias"], part["thresholds"], groups, figures)
+        alone = part["alone_pieces"], part["alone_bias"], part["alone_thresholds"]
+        return cls(part["vector"], part["pieces"], part["bias"], part["thresholds"], alone, groups, figures)
 
     def save(self, path: Path) -> None:
         """Write the weights as one .npz: half precision, no pickle, the same bytes for the same weights."""
@@ -257,6 +292,9 @@ class Classifier:
                 pieces=self._pieces.T.astype(np.float16),
                 bias=self._bias,
                 thresholds=self._thresholds,
+                alone_pieces=self._alone.T.astype(np.float16),
+                alone_bias=self._alone_bias,
+                alone_thresholds=self._alone_thresholds,
                 groups=np.array(json.dumps(self.groups.table, sort_keys=True)),
                 figures=np.array(json.dumps(self.figures, sort_keys=True)),
             )
@@ -281,12 +319,13 @@ class Classifier:
             vector: the encoder's vector of `text`, shape (384,).
             text: the message.
         """
-        scores, limits = self._scores(vector, text)
-        over = [c for c in CATEGORIES if scores[c] >= limits[c]]
-        if not over:
-            return None
-        best = max(over, key=lambda c: _logit(scores[c]) - _logit(limits[c]))
-        return best, scores[best], limits[best]
+        found = _highest(*self._scores(vector, text))
+        if found is None:
+            for window in _windows(text):
+                found = _highest(*self._window_scores(window))
+                if found is not None:
+                    break
+        return found
 
     def notice(self, vector: np.ndarray, text: str) -> tuple[str, ...]:
         """Return those of "low_mood" and "soon" whose score reaches the threshold.
@@ -305,6 +344,26 @@ class Classifier:
         logits = logits + pieces.weights @ self._pieces[pieces.columns]
         scores = dict(zip(LABELS, (_sigmoid(x) for x in logits.tolist()), strict=True))
         return scores, dict(zip(LABELS, self._thresholds[tongue].tolist(), strict=True))
+
+
+    def _window_scores(self, text: str) -> tuple[dict[str, float], dict[str, float]]:
+        pieces = _pieces(text, self.groups)
+        tongue = int(pieces.spanish)
+        logits = self._alone_bias[tongue] + pieces.weights @ self._alone[pieces.columns]
+        scores = dict(zip(LABELS, (_sigmoid(x) for x in logits.tolist()), strict=True))
+        return scores, dict(zip(LABELS, self._alone_thresholds[tongue].tolist(), strict=True))
+
+
+def _half(pieces: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(pieces.astype(np.float16).astype(np.float32).T)  # a row a piece, as they are looked up
+
+
+def _highest(scores: Mapping[str, float], limits: Mapping[str, float]) -> tuple[str, float, float] | None:
+    over = [c for c in CATEGORIES if scores[c] >= limits[c]]
+    if not over:
+        return None
+    best = max(over, key=lambda c: _logit(scores[c]) - _logit(limits[c]))
+    return best, scores[best], limits[best]
 
 
 def _sigmoid(x: float) -> float:
@@ -406,7 +465,7 @@ def read_examples(folder: Path) -> Examples:
 _C = 3.0  # inverse strength of the penalty
 _VECTOR_WEIGHT = (1.2, 0.5)  # of the encoder's vector beside the pieces: English, Spanish
 _KIND_WEIGHT = (1.0, 1.0, 0.7, 0.7)  # of the kinds of pieces
-_OTHER_WEIGHT = 0.3  # an example of another urgent category speaks only a little against this one
+_OTHER_WEIGHT = 0.2  # an example of another urgent category speaks only a little against this one
 
 
 @dataclass(frozen=True)
@@ -466,25 +525,38 @@ def train(examples: Examples, vectors: np.ndarray) -> tuple[Classifier, Figures]
     labels = np.array([e.label for e in messages])
     features, tongue = _matrix(examples, vectors)
     fold = _folds(messages, features)
-    held_out = np.zeros((len(messages), len(LABELS)))
-    for number in sorted(set(fold.tolist())):
-        outside = fold == number
-        weights, bias = _fit(features[~outside], labels[~outside])
-        held_out[outside] = features[outside] @ weights.T + bias
-    figures = _figures(messages, labels, tongue, held_out, fold)
-    weights, bias = _fit(features, labels)
-    english, spanish_, rest, spanish_bias = np.split(
-        weights, [DIMENSIONS, 2 * DIMENSIONS, 2 * DIMENSIONS + len(KINDS) * BUCKETS], axis=1
-    )
+    logits, weights, bias = _cross_fitted(features, labels, fold)
+    figures = _figures(messages, labels, tongue, logits, fold)
+    only = features[:, 2 * DIMENSIONS :]
+    only_logits, only_weights, only_bias = _cross_fitted(only, labels, fold)
+    english, other, rest = np.split(weights, [DIMENSIONS, 2 * DIMENSIONS], axis=1)
+
+    def served(rest: np.ndarray, bias: np.ndarray, logits: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        scale = np.repeat(_KIND_WEIGHT, BUCKETS)
+        limits = np.vectorize(_sigmoid)(_thresholds(logits, labels, tongue, share))
+        return rest[:, :-1] * scale, np.stack([bias, bias + rest[:, -1]]), limits
+
+    pieces, biases, limits = served(rest, bias, logits, MAX_FALSE_TAKEOVER)
     classifier = Classifier(
-        np.stack([english * _VECTOR_WEIGHT[0], spanish_ * _VECTOR_WEIGHT[1]]),
-        rest * np.repeat(_KIND_WEIGHT, BUCKETS),
-        np.stack([bias, bias + spanish_bias[:, 0]]),
-        np.vectorize(_sigmoid)(_thresholds(held_out, labels, tongue)),
+        np.stack([english * _VECTOR_WEIGHT[0], other * _VECTOR_WEIGHT[1]]),
+        pieces,
+        biases,
+        limits,
+        served(only_weights, only_bias, only_logits, MAX_FALSE_WINDOW),
         examples.groups,
         asdict(figures),
     )
     return classifier, figures
+
+
+def _cross_fitted(features: csr_matrix, labels: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return held-out logits, and weights and bias trained on everything."""
+    held_out = np.zeros((len(labels), len(LABELS)))
+    for number in sorted(set(fold.tolist())):
+        outside = fold == number
+        weights, bias = _fit(features[~outside], labels[~outside])
+        held_out[outside] = features[outside] @ weights.T + bias
+    return held_out, *_fit(features, labels)
 
 
 def _matrix(examples: Examples, vectors: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
@@ -545,12 +617,14 @@ def _fit(features: csr_matrix, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return weights, bias
 
 
-def _thresholds(logits: np.ndarray, labels: np.ndarray, tongue: np.ndarray) -> np.ndarray:
+def _thresholds(
+    logits: np.ndarray, labels: np.ndarray, tongue: np.ndarray, share: float = MAX_FALSE_TAKEOVER
+) -> np.ndarray:
     """Choose thresholds on held-out logits, for English and Spanish apart; shape (2, labels)."""
-    return np.stack([_thresholds_of(logits[tongue == es], labels[tongue == es]) for es in (False, True)])
+    return np.stack([_thresholds_of(logits[tongue == es], labels[tongue == es], share) for es in (False, True)])
 
 
-def _thresholds_of(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _thresholds_of(logits: np.ndarray, labels: np.ndarray, share: float) -> np.ndarray:
     """Choose one language's thresholds.
 
     One common height spends the allowance; then each category comes down part of the way to its own highest calm example
@@ -561,15 +635,15 @@ def _thresholds_of(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     calm = logits[~np.isin(labels, CATEGORIES)][:, columns]
 
     def height(tops: np.ndarray, lets: int) -> float:
-        """A height that `lets` of the calm examples reach: halfway into the gap under them."""
+        """Return a height that `lets` of the calm examples reach: halfway into the gap under them."""
         if not len(tops):
             return 0.0
-        under = tops[lets] if lets < len(tops) else tops[-1] - 1.0
-        over = tops[lets - 1] if lets else under + 0.5
+        under = float(tops[lets] if lets < len(tops) else tops[-1] - 1.0)
+        over = float(tops[lets - 1]) if lets else under + 0.5
         return max(_LOWEST, (under + min(over, under + 0.5)) / 2)
 
     highest = np.sort(calm.max(axis=1))[::-1] if len(calm) else np.zeros(0)
-    common = height(highest, int(_SPENT * MAX_FALSE_TAKEOVER * len(calm)))
+    common = height(highest, int(_SPENT * share * len(calm)))
     limits = np.full(len(columns), common)
     for c in range(len(columns)):
         below = calm[:, c][calm[:, c] < common]

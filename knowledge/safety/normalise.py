@@ -129,9 +129,7 @@ class Spellings:
     spanish_signs: frozenset[str] = frozenset()
 
     @classmethod
-    def from_table(
-        cls, always: Mapping[str, str], spanish: Mapping[str, str], signs: Iterable[str]
-    ) -> Spellings:
+    def from_table(cls, always: Mapping[str, str], spanish: Mapping[str, str], signs: Iterable[str]) -> Spellings:
         """Build the table from plain strings, folding them as messages are folded."""
         return cls(_pairs(always), _pairs(spanish), frozenset(fold(s) for s in signs))
 
@@ -188,9 +186,7 @@ class Normaliser:
         spellings: the curators' table of slang and contractions.
     """
 
-    def __init__(
-        self, vocabulary: Iterable[str] = (), protect: Iterable[str] = (), spellings: Spellings | None = None
-    ) -> None:
+    def __init__(self, vocabulary: Iterable[str] = (), protect: Iterable[str] = (), spellings: Spellings | None = None) -> None:
         self.spellings = spellings or Spellings()
         aliases = {w for key in (*self.spellings.always, *self.spellings.spanish) for w in key}
         self.vocabulary = frozenset(w for w in vocabulary if w.isalpha())
@@ -315,10 +311,7 @@ class Normaliser:
         while at < len(words):
             if at + 1 < len(words):
                 joined = words[at] + words[at + 1]
-                if (
-                    joined in _SPLIT_WORDS
-                    and joined in self.vocabulary
-                ):
+                if joined in _SPLIT_WORDS and joined in self.vocabulary:
                     out.append(joined)
                     at += 2
                     continue
@@ -377,8 +370,8 @@ class Normaliser:
                     continue
                 if word[:-1] == target and word[-1] in "sn":
                     continue  # a plural or another person of the verb, not a slip
-                if len(target) < 5 and (word[0] != target[0] or sorted(word) != sorted(target)):
-                    continue  # four letters: only swapped ones ("wnat"), anything else is another word too often
+                if len(target) < 5 and word[0] != target[0]:
+                    continue  # short words resemble each other too much to doubt their first letter as well
                 # Distance first; then the same first letter, which typists rarely miss.
                 rank = (distance, int(word[0] != target[0]), target)
                 if best is None or rank < best:
@@ -387,7 +380,7 @@ class Normaliser:
 
 
 def _allowed(size: int) -> int:
-    """Edits allowed towards a word of `size` letters: 2 from eight letters on, 1 from five (swaps from four)."""
+    """Edits allowed towards a word of `size` letters: 2 from eight letters on, 1 from four."""
     return 2 if size >= 8 else 1 if size >= 4 else 0
 
 

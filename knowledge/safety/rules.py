@@ -201,9 +201,7 @@ def validated(model: type[M], file: Path, data: Any) -> M:
         item, where = _locate(data, first["loc"])
         problem = first["msg"].removeprefix("Value error, ") + "."
         mends = {"extra_forbidden": "remove the field or correct its name.", "missing": "add the field."}
-        raise SafetyContentError(
-            file, item, where, problem, mends.get(first["type"], "correct the value; see the other entries.")
-        ) from error
+        raise SafetyContentError(file, item, where, problem, mends.get(first["type"], "correct the value; see the other entries.")) from error
 
 
 def _locate(data: Any, loc: Sequence[str | int]) -> tuple[str | None, str | None]:
@@ -396,9 +394,7 @@ class RuleSet:
         contexts: the compiled contexts by (language, id), for tests and explanations.
     """
 
-    def __init__(
-        self, compiled: Sequence[Compiled], vocabulary: Iterable[str], contexts: Mapping[tuple[str, str], _Ready]
-    ) -> None:
+    def __init__(self, compiled: Sequence[Compiled], vocabulary: Iterable[str], contexts: Mapping[tuple[str, str], _Ready]) -> None:
         self.compiled = tuple(compiled)
         self.vocabulary = frozenset(vocabulary)
         self.contexts = contexts
@@ -415,6 +411,7 @@ class RuleSet:
         Raises:
             SafetyContentError: naming file, rule, field and mend.
         """
+
         def respell(text: str) -> list[str]:
             return spellings.apply(words_of(text))
 
@@ -431,9 +428,7 @@ class RuleSet:
             parsed = validated(RuleFile, file, read_yaml(file))
             for rule in parsed.rules:
                 if rule.id in seen:
-                    raise SafetyContentError(
-                        file, rule.id, "id", f"the id is used already in {seen[rule.id].name}.", "give the rule its own id."
-                    )
+                    raise SafetyContentError(file, rule.id, "id", f"the id is used already in {seen[rule.id].name}.", "give the rule its own id.")
                 seen[rule.id] = file
                 compiled.append(_compile_rule(file, parsed, rule, expanders[parsed.language], contexts))
         vocabulary = set().union(*(e.vocabulary for e in expanders.values()))
@@ -462,9 +457,7 @@ def _ready(file: Path, context: Context, expander: Expander) -> _Ready:
         raise SafetyContentError(file, context.id, "phrases", f"RE2 refuses it ({error}).", "simplify the phrase.") from error
 
 
-def _compile_rule(
-    file: Path, parsed: RuleFile, rule: Rule, expander: Expander, contexts: Mapping[tuple[str, str], _Ready]
-) -> Compiled:
+def _compile_rule(file: Path, parsed: RuleFile, rule: Rule, expander: Expander, contexts: Mapping[tuple[str, str], _Ready]) -> Compiled:
     field = "phrases"
     try:
         sources = [_anchored(expander.phrase(p)) for p in rule.phrases]

@@ -32,6 +32,9 @@ _log = logging.getLogger(__name__)
 _WINDOW = 4000  # characters screened at once …
 _OVERLAP = 500  # … and how much the next window repeats, longer than any rule reaches
 _RECENT = 2
+_ENCODED = 2000  # characters of which the encoder's tokens hold the most
+_SENTENCE_END = re.compile(r"[.!?\n]+\s+")
+_SENTENCES, _SENTENCE_WORDS, _LONG_WORDS = 12, 3, 12
 _URGENT_STEMS = tuple(CATEGORIES)
 
 # Which category leads when several fit. Suicide and a child keep their own lines although an emergency sign is
@@ -259,20 +262,28 @@ class Screen:
     def _classify(self, text: str, vector: np.ndarray | None, guess: Guess) -> tuple[str, float, float] | None:
         if self.classifier is None or guess.foreign or not text.strip():
             return None
-        if vector is None and self.encoder is not None:
+        # danger told in one sentence of a long, polite message drowns in the whole: each sentence is looked at as well
+        texts = [text[:_ENCODED], *sentences(text)]
+        vectors = [] if vector is None else [vector]
+        if self.encoder is not None and len(vectors) < len(texts):
             try:
-                vector = self.encoder.encode([text[:2000]])[0]
+                vectors += list(self.encoder.encode(texts[len(vectors) :]))
             except Exception as error:
                 _log.error("the encoder failed; the rules serve alone: %s", type(error).__name__)
-        if vector is None:
-            return None
-        return self.classifier.urgent(vector, text[:4000])
+        found = [self.classifier.urgent(v, t[:_WINDOW]) for v, t in zip(vectors, texts, strict=False)]
+        return max((f for f in found if f is not None), key=lambda f: f[1] - f[2], default=None)
 
     def _subject_of_text(self, views: Sequence[str]) -> Literal["self", "other", "child"]:
         return _subject_in(" ".join(views)[:_WINDOW])
 
 
 # -- helpers ------------------------------------------------------------------------------------------------------
+
+
+def sentences(text: str) -> list[str]:
+    """The last sentences of a message of several, those of three words and more; none of a short one."""
+    found = [s.strip() for s in _SENTENCE_END.split(text[-_WINDOW:]) if len(s.split()) >= _SENTENCE_WORDS]
+    return found[-_SENTENCES:] if len(found) > 1 and len(text.split()) > _LONG_WORDS else []
 
 
 def rule_files(folder: Path, categories: Iterable[str]) -> list[Path]:

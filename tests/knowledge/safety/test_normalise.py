@@ -10,7 +10,24 @@ from knowledge.safety.screen import Screen
 
 @pytest.fixture(scope="module")
 def plain() -> Normaliser:
-    words = ["want", "to", "die", "kill", "myself", "suicide", "breathe", "cant", "husband", "breathing", "drowning", "lozenge", "hurts", "chest", "is", "not"]
+    words = [
+        "want",
+        "to",
+        "die",
+        "kill",
+        "myself",
+        "suicide",
+        "breathe",
+        "cant",
+        "husband",
+        "breathing",
+        "drowning",
+        "lozenge",
+        "hurts",
+        "chest",
+        "is",
+        "not",
+    ]
     spellings = Spellings.from_table({"im": "i am", "wanna": "want to", "can not": "cant"}, {"q": "que"}, ["estoy"])
     return Normaliser(words, ["drawing", "breather"], spellings)
 

@@ -177,8 +177,10 @@ DISGUISES: dict[str, Callable[[str], str]] = {
     "full width": lambda t: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in t),
     "a swapped letter": _swap_one,
     "emoji": lambda t: f"🙏🙏 {t} 😭😭",
-    "buried": lambda t: "Hello, I hope you are well. Thank you for the clear page about infusions, my clinic sent me the link. "
-    "I am 54 and live in Leeds with my sister. " + t + ". Thank you very much in advance and have a lovely day. Kind regards, Ann",
+    "buried": lambda t: (
+        "Hello, I hope you are well. Thank you for the clear page about infusions, my clinic sent me the link. "
+        "I am 54 and live in Leeds with my sister. " + t + ". Thank you very much in advance and have a lovely day. Kind regards, Ann"
+    ),
 }
 
 
@@ -264,9 +266,7 @@ def test_a_general_question_is_not_a_symptom(screen: Screen, text: str) -> None:
     assert screen.check(text).notices == ()
 
 
-@pytest.mark.parametrize(
-    "text", ["I feel so hopeless", "I'm so depressed by this pain", "I cry every day", "estoy muy deprimida", "ya no puedo más"]
-)
+@pytest.mark.parametrize("text", ["I feel so hopeless", "I'm so depressed by this pain", "I cry every day", "estoy muy deprimida", "ya no puedo más"])
 def test_low_mood_is_no_takeover(screen: Screen, text: str) -> None:
     finding = screen.check(text)
     assert finding.category is None and finding.notices == ("low_mood",)
@@ -349,7 +349,35 @@ def test_odd_strings(screen: Screen, text: str) -> None:
 @given(
     st.one_of(
         st.text(max_size=120),
-        st.lists(st.sampled_from(["i", "my", "he", "took", "lozenge", "die", "kill", "cant", "breathe", "no", "se", "quiero", "😀", ".", "?", "!", "12", "'", "k1ll", "\u200b", "s", "u"]), max_size=25).map(" ".join),
+        st.lists(
+            st.sampled_from(
+                [
+                    "i",
+                    "my",
+                    "he",
+                    "took",
+                    "lozenge",
+                    "die",
+                    "kill",
+                    "cant",
+                    "breathe",
+                    "no",
+                    "se",
+                    "quiero",
+                    "😀",
+                    ".",
+                    "?",
+                    "!",
+                    "12",
+                    "'",
+                    "k1ll",
+                    "\u200b",
+                    "s",
+                    "u",
+                ]
+            ),
+            max_size=25,
+        ).map(" ".join),
         st.binary(max_size=60).map(lambda b: b.decode("utf-8", "surrogateescape")),
     )
 )
