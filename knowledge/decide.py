@@ -20,6 +20,7 @@ SMALLTALK = ("greet", "thanks", "goodbye", "help", "bot_challenge", "start_over"
 META = ("ask_source", "ask_certainty", "more")
 NO_STATEMENTS = ("supply", "misuse", "dose")  # nothing may look like an answer to these
 SUGGESTIONS = 3
+FOLLOW_UP_WORDS = 12
 
 
 class Decider:
@@ -91,15 +92,21 @@ class Decider:
         if query is None:
             return Decision("clarify", lead="clarify_lead", suggestions=_OPENERS, context=context)
         if query != prepared:
-            vector = None
-        return self._answer(query, vector, intent, confidence, context, region, debug)
+            return self._answer(query, None, intent, confidence, context, region, debug)
+        decision = self._answer(prepared, vector, intent, confidence, context, region, debug)
+        if decision.kind == "answer" or not entities or not context.last_topic or len(prepared.split()) > FOLLOW_UP_WORDS:
+            return decision
+        # "and for how long": nothing by itself, an answer with what was asked before; what names nothing of ours stays unanswered
+        composed = self._compose(entities, context)
+        again = self._answer(composed, None, intent, confidence, context, region, dict(debug)) if composed else decision
+        return again if again.kind == "answer" else decision
 
     def _query(
         self, prepared: str, entities: Entities, intent: str | None, confidence: float, language: str, context: Context, debug: dict[str, Any]
     ) -> str | None:
         """The text to search for: as asked, or composed from what the conversation remembers; None when there is nothing."""
         own = bool((entities.conditions or entities.medicines - {"ketamine"} or entities.routes) and entities.aspects)
-        short = len(prepared.split()) <= 12
+        short = len(prepared.split()) <= FOLLOW_UP_WORDS
         follows = intent == "followup" and confidence >= self.search.calibration["followup_at"] and not own
         if follows and short and not context.last_topic and not entities:
             debug["because"] = "a follow-up with nothing before it"
