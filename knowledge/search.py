@@ -29,6 +29,7 @@ FOREIGN = -0.5
 HIDDEN = -9.0
 SHOWN = 4
 SAME = 0.90
+VERBATIM = 0.97
 DEPTH = 60
 
 
@@ -204,13 +205,15 @@ class Search:
         }
         weights = self.calibration["weights"]
         z = self.calibration["bias"] + sum(weights[name] * value for name, value in features.items())
+        # what is nearly to the letter a curated phrasing needs no estimate
+        confidence = 1.0 if first.cosine >= VERBATIM else float(1 / (1 + np.exp(-z)))
         return Found(
             query=query,
             entities=entities,
             candidates=candidates,
             topic_logit=topic,
             scope_logit=scope,
-            confidence=float(1 / (1 + np.exp(-z))),
+            confidence=confidence,
             features=features,
         )
 
