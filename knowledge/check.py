@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import re
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ import textstat
 
 from knowledge.content import CONTENT, Content, read_model, today
 from knowledge.errors import ContentError, Problem
-from knowledge.schema import LANGUAGES, LEVELS, REGIONS, TOPICS, Checks, Cited, Disagreement, Lexicon, Position, Statement
+from knowledge.schema import LANGUAGES, LEVELS, REGIONS, TOPICS, Checks, Cited, Lexicon, Position, Statement
 from knowledge.sign import Signatures
 from knowledge.text import clean
 
@@ -497,16 +497,3 @@ def check(root: Path = CONTENT, embed: Embed | None = None, now: dt.date | None 
         raise ContentError([*unread, *error.problems]) from error
     report.problems = [*unread, *report.problems]
     return content, report
-
-
-def topic_counts(content: Content) -> dict[str, Counter[str]]:
-    """Per topic: statements by certainty."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for s in content.statements.values():
-        counts[s.topic][s.certainty] += 1
-    return counts
-
-
-def regions_of(disagreement: Disagreement) -> set[str]:
-    """Regions a disagreement holds for; empty means everywhere."""
-    return set(itertools.chain(disagreement.regions))
