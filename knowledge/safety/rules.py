@@ -33,7 +33,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from knowledge.safety.errors import SafetyContentError
 from knowledge.safety.normalise import Spellings, fold, words_of
-from knowledge.safety.phrases import Expander, PhraseError
+from knowledge.safety.phrases import Expander, Needs, PhraseError
+from knowledge.safety.prefilter import Prefilter
 
 __all__ = [
     "CATEGORIES", "Compiled", "Context", "ContextFile", "Hit", "Language", "Rule", "RuleFile", "RuleSet",
@@ -292,13 +293,17 @@ class _Ready:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A rule with its compiled expressions."""
+    """A rule with its compiled expressions.
+
+    `needs` holds what each phrase needs: for `find` first (nothing for a pattern), then for each of `groups`.
+    """
 
     rule: Rule
     category: str
     language: Language
     find: Any | None
     groups: tuple[Any, ...]
+    needs: tuple[tuple[Needs, ...], ...]
     undo: Any | None
     unless: Any | None
     contexts: tuple[_Ready, ...]
@@ -398,6 +403,15 @@ class RuleSet:
         self.compiled = tuple(compiled)
         self.vocabulary = frozenset(vocabulary)
         self.contexts = contexts
+        phrases: list[Needs] = []
+        self._masks: list[tuple[Compiled, int, tuple[int, ...]]] = []  # the phrases of `find` and of each group
+        for one in self.compiled:
+            masks = []
+            for part in one.needs:
+                masks.append(((1 << len(part)) - 1) << len(phrases))
+                phrases.extend(part)
+            self._masks.append((one, masks[0], tuple(masks[1:])))
+        self._prefilter = Prefilter(phrases)
 
     @classmethod
     def load(cls, content: Path, files: Iterable[Path], spellings: Spellings) -> RuleSet:
@@ -436,8 +450,12 @@ class RuleSet:
 
     def hits(self, view: str) -> Iterator[Hit]:
         """Yield every hit of every rule in `view`."""
-        for compiled in self.compiled:
-            yield from compiled.hits(view)
+        possible = self._prefilter.possible(view.split())
+        if not possible:
+            return
+        for compiled, phrases, groups in self._masks:
+            if possible & phrases or (groups and all(possible & group for group in groups)):
+                yield from compiled.hits(view)
 
     def first(self, view: str) -> Hit | None:
         """Return the first hit in file order, or None."""
@@ -461,6 +479,7 @@ def _compile_rule(file: Path, parsed: RuleFile, rule: Rule, expander: Expander, 
     field = "phrases"
     try:
         sources = [_anchored(expander.phrase(p)) for p in rule.phrases]
+        needs = [tuple(expander.needs(p) for p in rule.phrases) + ((),) * len(rule.patterns)]
         field = "patterns"
         for pattern in rule.patterns:
             _compile(pattern)  # alone first, so that a group left open cannot hide in the joined expression
@@ -468,6 +487,7 @@ def _compile_rule(file: Path, parsed: RuleFile, rule: Rule, expander: Expander, 
         find = _compile("|".join(sources)) if sources else None
         field = "together"
         groups = tuple(_compile("|".join(_anchored(expander.phrase(p)) for p in group)) for group in rule.together)
+        needs.extend(tuple(expander.needs(p) for p in group) for group in rule.together)
         field = "not"
         undo = _compile("|".join(_anchored(expander.phrase(p)) for p in rule.not_)) if rule.not_ else None
         field = "unless"
@@ -485,7 +505,7 @@ def _compile_rule(file: Path, parsed: RuleFile, rule: Rule, expander: Expander, 
             known = ", ".join(sorted(i for lang, i in contexts if lang == parsed.language))
             raise SafetyContentError(file, rule.id, "excludes", f"there is no context {name!r}.", f"use one of: {known}.")
         ready.append(contexts[parsed.language, name])
-    return Compiled(rule, parsed.category, parsed.language, find, groups, undo, unless, tuple(ready))
+    return Compiled(rule, parsed.category, parsed.language, find, groups, tuple(needs), undo, unless, tuple(ready))
 
 
 def _anchored(expression: str) -> str:

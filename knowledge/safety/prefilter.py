@@ -1,0 +1,56 @@
+"""Which of many phrases can occur in a text, by its words alone.
+
+Nearly every message lacks some word that nearly every phrase needs. Looking the words up once and leaving those phrases out
+costs a fraction of running their expressions, and cannot change what is found: a phrase is left out only when it
+could not match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from knowledge.safety.phrases import Needs
+
+__all__ = ["Prefilter"]
+
+
+class Prefilter:
+    """An index from words to the phrases that need them, as bit masks with one bit a phrase.
+
+    Args:
+        needs: for each phrase the sets of words it needs (see `Expander.needs`); an empty one is always possible.
+    """
+
+    def __init__(self, needs: Sequence[Needs]) -> None:
+        self._slots: list[tuple[dict[str, int], int]] = []  # for each slot: word → phrases; phrases without that slot
+        stems: set[str] = set()
+        for slot in range(max(map(len, needs), default=0)):
+            index: dict[str, int] = {}
+            free = 0
+            for bit, sets in enumerate(needs):
+                if slot >= len(sets):
+                    free |= 1 << bit
+                    continue
+                for word in sets[slot]:
+                    index[word] = index.get(word, 0) | 1 << bit
+                    if word.endswith("*"):
+                        stems.add(word)
+            self._slots.append((index, free))
+        self._all = (1 << len(needs)) - 1
+        self._stems = frozenset(stems)
+        self._stem_sizes = sorted({len(stem) - 1 for stem in stems})
+
+    def possible(self, words: Iterable[str]) -> int:
+        """Return the mask of the phrases that may occur in a text of these words, "." and "?" among them."""
+        keys = set(words)
+        if any(key.isdigit() for key in keys):
+            keys.add("#")
+        if self._stems:
+            keys |= self._stems.intersection([f"{key[:size]}*" for key in keys for size in self._stem_sizes if size <= len(key)])
+        found = self._all
+        for index, free in self._slots:
+            mask = free
+            for key in index.keys() & keys:
+                mask |= index[key]
+            found &= mask
+        return found
