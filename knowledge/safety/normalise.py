@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 __all__ = ["Normaliser", "Spellings", "fold", "words_of"]
 
@@ -56,6 +56,9 @@ _LEET_L = {**_LEET, "1": "l", "!": "l", "|": "l"}
 
 _CHUNK = re.compile(r"\S+")
 _SPACED = re.compile(r"(?<![a-z0-9])[a-z](?:[^a-z0-9\n]{1,3}[a-z](?![a-z0-9])){2,}")
+_PAUSE = re.compile(r"\.{2,}|[¿¡]")
+_DECIMAL = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
+_STOP = re.compile(r"[!;\n\r\u2028\u2029]+")
 _WORD = re.compile(r"[a-z]+|[0-9]+|[.?]")
 _ENDS = re.compile(r"[.!?;\n\r\u2028\u2029。！？；¡¿]+")
 _REPEAT3 = re.compile(r"([a-z])\1{2,}")
@@ -136,24 +139,35 @@ class Spellings:
     def apply(self, words: Sequence[str]) -> list[str]:
         """Return `words` with every listed spelling replaced, longest match first, left to right."""
         spanish = bool(self.spanish) and not self.spanish_signs.isdisjoint(words)
+        starts = self._starts
+        if starts.isdisjoint(words):
+            return list(words)
         out: list[str] = []
         at = 0
         while at < len(words):
-            for size in (3, 2, 1):
-                key = tuple(words[at : at + size])
-                if len(key) < size:
-                    continue
-                new = self.always.get(key)
-                if new is None and spanish:
-                    new = self.spanish.get(key)
-                if new is not None:
-                    out.extend(new)
-                    at += size
-                    break
+            if words[at] in starts:
+                for size in (3, 2, 1):
+                    key = tuple(words[at : at + size])
+                    if len(key) < size:
+                        continue
+                    new = self.always.get(key)
+                    if new is None and spanish:
+                        new = self.spanish.get(key)
+                    if new is not None:
+                        out.extend(new)
+                        at += size
+                        break
+                else:
+                    out.append(words[at])
+                    at += 1
             else:
                 out.append(words[at])
                 at += 1
         return out
+
+    @cached_property
+    def _starts(self) -> frozenset[str]:
+        return frozenset(key[0] for key in (*self.always, *self.spanish) if key)
 
 
 def _pairs(table: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -221,11 +235,10 @@ class Normaliser:
         text = fold(text)
         text = _SPACED.sub(self._join_spaced, text)
         text = _CHUNK.sub(self._chunk, text)
-        text = re.sub(r"\.{2,}", " ", text)  # an ellipsis is a pause, not the end of a sentence
-        text = re.sub(r"[¿¡]", " ", text)
-        text = re.sub(r"(?<=[0-9])[.,](?=[0-9])", "", text)
+        text = _PAUSE.sub(" ", text)  # an ellipsis is a pause, not the end of a sentence
+        text = _DECIMAL.sub("", text)
         text = _without_apostrophes(text)
-        text = re.sub(r"[!;\n\r\u2028\u2029]+", " . ", text)
+        text = _STOP.sub(" . ", text)
         out: list[str] = []
         for word in _WORD.findall(text):
             if word in ".?":

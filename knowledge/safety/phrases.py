@@ -189,7 +189,8 @@ class Expander:
                 flush()
                 stem = "".join(self._respell(token[:-1]))
                 parts.append(f"{stem}[a-z]* ")
-                needs.append(frozenset({f"{stem}*"}))
+                if len(stem) >= 3:  # shorter ones begin too many words to be worth looking up
+                    needs.append(frozenset({f"{stem}*"}))
             else:
                 words.append(token)
             at += 1

@@ -37,20 +37,26 @@ class Prefilter:
                         stems.add(word)
             self._slots.append((index, free))
         self._all = (1 << len(needs)) - 1
-        self._stems = frozenset(stems)
-        self._stem_sizes = sorted({len(stem) - 1 for stem in stems})
+        self._stems: dict[str, list[str]] = {}  # first three letters of a word → the stems it may begin with
+        for stem in sorted(stems):
+            self._stems.setdefault(stem[:3], []).append(stem)
 
-    def possible(self, words: Iterable[str]) -> int:
-        """Return the mask of the phrases that may occur in a text of these words, "." and "?" among them."""
+    def possible(self, words: Iterable[str]) -> list[int]:
+        """Return the places of the phrases that may occur in a text of these words, "." and "?" among them, in order."""
         keys = set(words)
-        if any(key.isdigit() for key in keys):
+        if any(map(str.isdigit, keys)):
             keys.add("#")
         if self._stems:
-            keys |= self._stems.intersection([f"{key[:size]}*" for key in keys for size in self._stem_sizes if size <= len(key)])
+            keys.update([stem for key in tuple(keys) for stem in self._stems.get(key[:3], ()) if key.startswith(stem[:-1])])
         found = self._all
         for index, free in self._slots:
             mask = free
             for key in index.keys() & keys:
                 mask |= index[key]
             found &= mask
-        return found
+        places = []
+        while found:
+            lowest = found & -found
+            places.append(lowest.bit_length() - 1)
+            found ^= lowest
+        return places
