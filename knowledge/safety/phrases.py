@@ -44,7 +44,7 @@ _COMMON = frozenset(
     "our out she so some that the their them they this to too up was we what when will with you your now after pain ketamine infusion "
     "de el en es esta estoy ha he la las lo los me mi mucho muy no para pero por que se si su te tengo un una y ya con al del".split()
 )
-_RANGE = re.compile(r"([0-9]{1,3})-([0-9]{1,3})")
+_RANGE = re.compile(r"([0-9]{1,4})-([0-9]{1,4})")
 _GAP = {"~": "(?:[a-z0-9]+ ){0,2}", "...": "(?:[a-z0-9.?]+ ){0,8}"}
 
 
