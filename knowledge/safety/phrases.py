@@ -25,6 +25,7 @@ phrase to match. prefilter.py leaves out rules by them.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["PhraseError", "Expander", "Needs"]
@@ -65,7 +66,12 @@ class Expander:
         self._respell = respell
         self._done: dict[str, tuple[str, Needs]] = {"age": (_MINORS, (_MINOR_WORDS,))}
         self._open: list[str] = []
-        self.vocabulary: set[str] = set()
+        self.uses: Counter[str] = Counter()
+
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """The words of all phrases read so far; `uses` says how often each was."""
+        return frozenset(self.uses)
 
     def phrase(self, phrase: str) -> str:
         """Return the expression for one phrase, without anchors; every word in it eats its trailing space.
@@ -136,7 +142,7 @@ class Expander:
         def flush() -> None:
             if words:
                 for word in self._respell(" ".join(words)):
-                    self.vocabulary.add(word)
+                    self.uses[word] += 1
                     parts.append(f"{word} ")
                     needs.append(frozenset({word}))
                 words.clear()

@@ -404,13 +404,14 @@ class RuleSet:
 
     Args:
         compiled: the rules, in the order of the files.
-        vocabulary: every word in them.
+        uses: for each language, how often each word stands in them.
         contexts: the compiled contexts by (language, id), for tests and explanations.
     """
 
-    def __init__(self, compiled: Sequence[Compiled], vocabulary: Iterable[str], contexts: Mapping[tuple[str, str], _Ready]) -> None:
+    def __init__(self, compiled: Sequence[Compiled], uses: Mapping[str, Mapping[str, int]], contexts: Mapping[tuple[str, str], _Ready]) -> None:
         self.compiled = tuple(compiled)
-        self.vocabulary = frozenset(vocabulary)
+        self.uses = uses
+        self.vocabulary = frozenset().union(*uses.values())
         self.contexts = contexts
         self._places = [(one, part, at) for one in self.compiled for part, needs in enumerate(one.needs) for at in range(len(needs))]
         self._prefilter = Prefilter([needs for one in self.compiled for part in one.needs for needs in part])
@@ -447,8 +448,7 @@ class RuleSet:
                     raise SafetyContentError(file, rule.id, "id", f"the id is used already in {seen[rule.id].name}.", "give the rule its own id.")
                 seen[rule.id] = file
                 compiled.append(_compile_rule(file, parsed, rule, expanders[parsed.language], contexts))
-        vocabulary = set().union(*(e.vocabulary for e in expanders.values()))
-        return cls(compiled, vocabulary, contexts)
+        return cls(compiled, {language: expander.uses for language, expander in expanders.items()}, contexts)
 
     def hits(self, view: str) -> Iterator[Hit]:
         """Yield every hit of every rule in `view`."""
