@@ -42,8 +42,8 @@ BUCKETS = 1 << 14  # per kind of piece
 KINDS = ("letters", "words", "groups", "near")
 NOTICES = ("low_mood", "soon")
 LABELS = (*CATEGORIES, *NOTICES)
-MAX_FALSE_TAKEOVER = 0.01  # share of held-out examples that are not urgent and would be taken over all the same
-MAX_FALSE_PART = 0.004  # the same for a part: one sentence of a long message, or the last messages joined
+MAX_FALSE_TAKEOVER = 0.02  # share of held-out examples that are not urgent and would be taken over all the same
+MAX_FALSE_PART = 0.006  # the same for a part: one sentence of a long message, or the last messages joined
 _SPENT = 0.85  # share of that allowance spent in choosing, because thresholds fit the examples they are chosen on best
 _DESCENT = 0.5  # how far a category comes down from the common height to its own highest calm example
 MAX_FALSE_NOTICE = 0.03  # a notice stands under an answer and costs little when it was not needed
@@ -52,7 +52,8 @@ FOLDS = 5
 
 _MOST_WORDS = 600  # a longer text adds nothing but time; the rules screen it whole
 _NEAR = 6  # words within which two groups count as near each other
-_NEAR_COPY = 0.7  # cosine of letters and words from which two examples go to the same side of the split
+_NEAR_COPY = 0.6  # cosine of words from which two examples go to the same side of the split
+_BLOCK = 512  # examples compared with all others at once
 _LOWEST = -2.0  # no threshold below this logit, however few the examples
 
 # Words that say "this is Spanish" or "this is English" and nothing in the other. The screen's own guesser knows more
@@ -537,12 +538,15 @@ def _matrix(examples: Examples, vectors: np.ndarray) -> tuple[csr_matrix, np.nda
 
 def _folds(messages: Sequence[Example], features: csr_matrix) -> np.ndarray:
     """Deal groups of near copies into folds by the hash of a group's first text."""
+    from scipy.sparse import vstack
     from scipy.sparse.csgraph import connected_components
 
-    start = 2 * DIMENSIONS
-    close = features[:, start : start + 2 * BUCKETS]  # letters and words
-    lengths = float(_KIND_WEIGHT[0] ** 2 + _KIND_WEIGHT[1] ** 2)
-    _, cluster = connected_components((close @ close.T) > _NEAR_COPY * lengths, directed=False)
+    start = 2 * DIMENSIONS + KINDS.index("words") * BUCKETS
+    words = features[:, start : start + BUCKETS]
+    limit = _NEAR_COPY * _KIND_WEIGHT[KINDS.index("words")] ** 2
+    # block by block: the whole table of likenesses would be far larger than what is kept of it
+    close = vstack([(words[at : at + _BLOCK] @ words.T) > limit for at in range(0, words.shape[0], _BLOCK)])
+    _, cluster = connected_components(close, directed=False)
     first: dict[int, str] = {}
     for message, number in zip(messages, cluster.tolist(), strict=True):
         first[number] = min(first.get(number, message.text), message.text)

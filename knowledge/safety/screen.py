@@ -211,7 +211,8 @@ class Screen:
                 danger_signs=core.category == "medical_emergency",
             )  # fmt: skip
         gentle = [hit for view in views for hit in self.gentle.hits(view)]
-        parts = self._parts(text, recent, vector, guess)
+        repaired = views[1].strip() if len(views) == 2 and len(text) <= _WINDOW else ""
+        parts = self._parts(text, repaired, recent, vector, guess)
         found = self._classify(parts)
         if found is not None:
             category, score, threshold = found
@@ -276,12 +277,13 @@ class Screen:
     def _noticed(self, part: _Part) -> tuple[str, ...]:
         return self.classifier.notice(part.vector, part.text, part.part) if self.classifier else ()
 
-    def _parts(self, text: str, recent: Sequence[str], vector: np.ndarray | None, guess: Guess) -> list[_Part]:
-        """What the classifier looks at, with vectors: the message, the sentences of a long one, and the last messages joined."""
+    def _parts(self, text: str, repaired: str, recent: Sequence[str], vector: np.ndarray | None, guess: Guess) -> list[_Part]:
+        """What the classifier looks at, with vectors: the message, the sentences of a long one, the message with its spelling
+        repaired, and the last messages joined."""
         if self.classifier is None or guess.foreign or not text.strip():
             return []
         # danger told in one sentence of a long, polite message drowns in the whole: each sentence is looked at as well
-        texts = [text[:_ENCODED], *sentences(text)]
+        texts = [text[:_ENCODED], *sentences(text), *([repaired[:_ENCODED]] if repaired else [])]
         # what was said before, and that with the newest message: danger may stand in no message alone
         joined = [" . ".join(messages)[-_ENCODED:] for messages in ((recent, [*recent, text]) if recent else ())]
         vectors = [] if vector is None else [vector]
