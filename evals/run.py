@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from evals.measure import Share, auroc
-from evals.questions import ROOT, Question, Split, load, split_of
+from evals.questions import ROOT, Question, Split, labels, load, split_of
 from knowledge.build import current
 from knowledge.encoder import Encoder
 from knowledge.safety.screen import Screen
@@ -68,12 +68,6 @@ def each(what: str, items: list[Any], do: Callable[[Any], Any]) -> list[Any]:
         done = list(pool.map(do, items))
     print(f"  {what}: {len(items)} in {time.perf_counter() - started:.0f} s", flush=True)
     return done
-
-
-def labels() -> dict[str, dict[str, Any]]:
-    """Acceptable statements of the in-scope questions, by question id."""
-    path = ROOT / "questions" / "labels.yml"
-    return {e["id"]: e for e in yaml.safe_load(path.read_text("utf-8"))} if path.exists() else {}
 
 
 def understanding(server: Server, split: Split, results: Results) -> None:
