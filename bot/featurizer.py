@@ -124,7 +124,7 @@ class NGrams(SparseFeaturizer, GraphComponent):
         common = {"n_features": BUCKETS, "alternate_sign": False}
         self._parts = (
             HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), **common),
-            HashingVectorizer(analyzer="word", ngram_range=(1, 3), token_pattern=r"\b\w+\b", **common),
+            HashingVectorizer(analyzer="word", ngram_range=(1, 3), token_pattern=r"\b\w+\b", **common),  # noqa: S106
         )
 
     @classmethod

@@ -23,7 +23,8 @@ META = ("ask_source", "ask_certainty", "more")
 NO_STATEMENTS = ("supply", "misuse", "dose")  # nothing may look like an answer to these
 SUGGESTIONS = 3
 META_WORDS = 14
-TIE = 0.15  # what a statement on the last topic gains when the message points at the last answer
+OUTSIDE = 0.6  # from this probability of being out of scope a message is taken as it stands
+TIE = 0.25  # what a statement on the last topic gains when the message points at the last answer
 
 
 class Decider:
@@ -102,6 +103,8 @@ class Decider:
         at = self.search.calibration
         follows = turn.intents.get("followup", 0.0)
         readings = self.reader.readings(turn.repaired, turn.named, turn.context, follows, turn.language)
+        if turn.sum(("out_of_scope",)) >= OUTSIDE and turn.language == "en":
+            readings = [r for r in readings if r.how == "own"]
         if turn.leans_on_nothing(self.reader, at["followup_at"]):
             turn.debug["because"] = "a follow-up with nothing before it"
             return Decision("clarify", lead="clarify_lead", suggestions=_OPENERS, context=turn.context)
@@ -150,7 +153,8 @@ class Decider:
         return [f for f in founds if self._score(f, turn) >= at["answer_at"]] or [max(founds, key=lambda f: f.confidence)]
 
     def _score(self, found: Found, turn: _Turn) -> float:
-        return found.confidence * (1 - self.search.calibration["scope_weight"] * turn.sum(("out_of_scope",)))
+        weight = float(self.search.calibration["scope_weight"])
+        return found.confidence * (1 - weight * turn.sum(("out_of_scope",)))
 
     def _decline(self, turn: _Turn, reason: str, because: str) -> Decision:
         turn.debug["because"] = because

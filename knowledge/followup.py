@@ -13,13 +13,15 @@ from knowledge.text import Namer
 How = Literal["own", "composed", "anchored"]
 SHORT = 12  # words; a longer message speaks for itself
 # words that point at the last answer; "it" is ketamine as often as it is what was talked of
-_POINTS = re.compile(r"\b(that|this|these|those|them|they|then|there|one|ones|eso|esto|esa|esos|ello)\b", re.IGNORECASE)
+_THAT = re.compile(r"\b(that|this|these|those|eso|esto|esa|esos|ello)\b", re.IGNORECASE)
+_POINTS = re.compile(_THAT.pattern + r"|\b(them|they|the \w+ one)\b", re.IGNORECASE)
 _IT = re.compile(r"\b(it|its|it's)\b", re.IGNORECASE)
 _OPENS = re.compile(
     r"^\W*(?:(?:ok|okay|oh|hmm|right|well|thanks|vale|bueno)\W+)*"
     r"(and|an|or|but|so|also|plus|even|what about|how about|what if|same|no|not|sorry|actually|wait|i meant?|compared|why|y|pero|entonces|perdón|lo mismo|qué tal)\b",
     re.IGNORECASE,
 )
+_ASKS = re.compile(r"^\W*(what|who|how|when|where|which|is|are|does|do|can|qué|quién|cómo|cuándo|dónde|es)\b", re.IGNORECASE)
 # the aspect a topic is about: what "and fibro?" asks after an answer on that topic; the longest prefix counts
 _ASPECT_OF = {
     "efficacy": "benefit", "evidence": "evidence", "mechanism": "mechanism", "regulatory": "approval", "regulatory.compounded_home": "home",
@@ -81,7 +83,11 @@ class Reader:
     def about(self, text: str) -> str | None:
         """Whether ketamine helps the condition that a message names; None when it names none."""
         conditions = [i for kind, i in self._namer.mentions(text) if kind == "conditions"]
-        return self._composed({"conditions": conditions, "medicines": [], "routes": [], "aspects": ["benefit"]}, Context(), False) if conditions else None
+        return (
+            self._composed({"conditions": conditions, "medicines": [], "routes": [], "aspects": ["benefit"]}, Context(), False)
+            if conditions
+            else None
+        )
 
     def readings(self, text: str, named: str, context: Context, follows: float, language: str) -> list[Reading]:
         """The questions a message could stand for, the likeliest first; the first one that finds an answer is meant.
@@ -104,22 +110,26 @@ class Reader:
             return [Reading(composed, "composed"), own] if composed else [own]
         points = bool(_POINTS.search(text))
         # what names its own thing and its own aspect, or says ketamine and points at nothing, stands for itself
-        whole = (bool(names["aspects"]) and (bool(names["conditions"] or names["medicines"]) or names_ketamine)) or (names_ketamine and not points)
+        whole = bool(names["aspects"] and (names["conditions"] or names["medicines"])) or (names_ketamine and not _THAT.search(text))
         if whole or not self.leans(text, follows):
             return [own]
-        if not context.last_topic:
-            composed = None if self.hollow(text) and not things else self._composed(names, Context(), names_ketamine)
-            return [own, Reading(composed, "composed")] if composed else [own]
         opens = bool(_OPENS.search(text)) or follows >= 0.5
+        bare = len(text.split()) <= 3 and not _ASKS.search(text)
+        if not context.last_topic:
+            composed = self._composed(names, Context(), names_ketamine) if (opens or bare) and (things or not self.hollow(text)) else None
+            return [own, Reading(composed, "composed")] if composed else [own]
         topic = context.last_topic
         anchored = Reading(self._anchored(text, topic), "anchored", topic)
         composed = self._composed(names, context, names_ketamine)
         made = [Reading(composed, "composed")] if composed else []
         if things:
+            if not (opens or points or bare):
+                return [own, *made]
             tied = not names["aspects"] and self._tied(topic, names)
-            return [anchored, *made, own] if tied else [*made, own, anchored] if opens or points or len(text.split()) <= 3 else [own, *made]
+            return [anchored, *made, own] if tied else [*made, own, anchored]
         if names["aspects"]:
-            if set(names["aspects"]) <= _GENERIC and topic.startswith(_OWN_THING) and (points or opens or _IT.search(text)):
+            about_it = set(names["aspects"]) <= _GENERIC and topic.startswith(_OWN_THING) and (points or opens or _IT.search(text))
+            if about_it or (set(names["aspects"]) == {"benefit"} and points):
                 return [anchored, *made, own]
             return [*made, own, anchored] if opens or points else [own, *made, anchored]
         if points or opens:
