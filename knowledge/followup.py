@@ -30,6 +30,10 @@ _ASPECT_OF = {
     "risk.nausea": "nausea", "risk.addiction": "addiction", "risk": "risk", "practical.cost_insurance": "cost",
     "practical.duration_sessions": "duration", "practical.aftercare_driving": "driving", "practical.what_happens": "procedure",
 }  # fmt: skip
+# nobody asks whether these help pain
+_TAKEN_ALONG = frozenset(
+    {"alcohol", "benzodiazepines", "maoi", "lamotrigine", "stimulants", "lithium", "thyroid_hormone", "blood_pressure_medicine", "theophylline", "cyp_medicines"}
+)
 # aspects that anything can have: "how long", "how risky" ask about what was talked of
 _GENERIC = frozenset({"duration", "risk", "benefit", "evidence"})
 # topics about a thing that has its own duration, risk and cure; after the others these words ask about the treatment
@@ -150,6 +154,9 @@ class Reader:
 
     def _composed(self, names: dict[str, list[str]], context: Context, names_ketamine: bool) -> str | None:
         """A whole question from the lexicon: what is named now, else what was named before."""
+        if names["medicines"] and not set(names["aspects"]) - {"risk"} and (names_ketamine or names["aspects"] or names["medicines"][-1] in _TAKEN_ALONG):
+            beside = names["medicines"][-1] != "esketamine"
+            names = {**names, "aspects": ["interaction"] if beside else names["aspects"] or ["difference"]}
         specific = [a for a in names["aspects"] if a != "benefit"]
         aspect_id = specific[-1] if specific else names["aspects"][-1] if names["aspects"] else self._aspect_of(context)
         things = names["conditions"] or names["medicines"] or names["routes"]

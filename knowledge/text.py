@@ -17,6 +17,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _QUESTION = "how|what|is|are|does|do|can|will|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede"
 _IT = re.compile(r"\b(?:it|this stuff|that stuff|the stuff|this thing|(?:this|the) treatment)\b", re.IGNORECASE)
+_SPANISH_LETTER = re.compile(r"[¿¡ñáéíóú]")
+_SPANISH_WORD = re.compile(
+    r"\b(?:el|la|los|las|del|que|para|con|una|por|se|es|en|mi|su|si|y|pero|sirve|puedo|puede|tengo|tomo|dolor|cuanto|cuando|como|hay|esta|muy|más)\b"
+)
 _ASIDE = re.compile(r"\b(?:not|no) (?:(?:for|the|my|with|para|la|el) )*\w+(?: pain)?(?=\W|$)", re.IGNORECASE)
 _PARTS = re.compile(r"(?:\?+\s*|[.!;]\s+|\n+|,?\s+(?:and|but|also|plus|y|pero|además)\s+(?=(?:" + _QUESTION + r")\b))", re.IGNORECASE)
 
@@ -142,7 +146,8 @@ class Preparer:
 
     def repair(self, text: str) -> str:
         """The text clean and with its spelling repaired; what "it" stands for is left to the conversation."""
-        return self._speller.prepare(text)
+        text = clean(text)
+        return text if is_spanish(text) else self._speller.repair(text)
 
     def prepare(self, text: str) -> str:
         """The prepared text; preparing it again changes nothing."""
@@ -151,6 +156,12 @@ class Preparer:
         if match is None or self._namer.find(repaired).medicines:
             return repaired
         return f"{repaired[: match.start()]}ketamine{repaired[match.end() :]}"
+
+
+def is_spanish(text: str) -> bool:
+    """Whether a text looks Spanish enough that English spelling must leave it alone."""
+    lowered = text.lower()
+    return bool(_SPANISH_LETTER.search(lowered)) or len(_SPANISH_WORD.findall(lowered)) >= 2
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:
