@@ -41,20 +41,24 @@ def vector_of(metadata: dict[str, Any]) -> np.ndarray | None:
     return vector if vector.shape == (384,) and np.isfinite(vector).all() else None
 
 
+def intents_of(message: dict[str, Any]) -> dict[str, float]:
+    """Each intent's probability, the likeliest first; Rasa's ranking, or its one intent where there is none."""
+    ranking = message.get("intent_ranking") or [message.get("intent") or {}]
+    return {str(e["name"]): float(e.get("confidence") or 0.0) for e in ranking if e.get("name")}
+
+
 async def decide(tracker: Tracker) -> Decision:
     """The Decision on the newest message; every failure becomes a Decision too."""
     message = tracker.latest_message or {}
     metadata = message.get("metadata") or {}
     request_id = str(metadata.get("request_id", ""))
-    intent = message.get("intent") or {}
     try:
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(
             _POOL,
             lambda: decider().decide(
                 message.get("text") or "",
-                intent=intent.get("name"),
-                confidence=float(intent.get("confidence") or 0.0),
+                intents=intents_of(message),
                 vector=vector_of(metadata),
                 context=Context.of(tracker.current_slot_values()),
                 region=metadata.get("region"),

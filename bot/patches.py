@@ -69,6 +69,7 @@ def _slim_action_call() -> None:
                 "latest_message": {
                     "text": latest.text if latest else "",
                     "intent": latest.intent if latest else {},
+                    "intent_ranking": (latest.parse_data or {}).get("intent_ranking", []) if latest else [],
                     "entities": latest.entities if latest else [],
                     "metadata": metadata,
                 },

@@ -152,8 +152,12 @@ class Search:
         return not self.require_signed or self._signatures.is_signed(what)
 
     def prepare(self, text: str) -> str:
-        """The text as it is searched and encoded."""
+        """The text as it is searched: clean, spelling repaired, "it" named."""
         return self._preparer.prepare(text)
+
+    def repair(self, text: str) -> str:
+        """The text as the dialogue reads it: clean, spelling repaired."""
+        return self._preparer.repair(text)
 
     def encode(self, text: str) -> np.ndarray:
         """Vector (384,) of a prepared text."""

@@ -55,8 +55,8 @@ class TurnEncoder:
         return vectors
 
     def prepare(self, text: str) -> str:
-        """The text as it is searched and encoded."""
-        return self._preparer.prepare(text)
+        """The text as it is encoded and handed to the dialogue, which alone knows what "it" stands for."""
+        return self._preparer.repair(text)
 
 
 @dataclass(frozen=True)
