@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import structlog
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from knowledge.decide import Decider
@@ -70,11 +70,11 @@ async def decide(tracker: Tracker) -> Decision:
         return Decision("unavailable", reason="down")
 
 
-def memory(context: Context) -> list[EventType]:
-    """The conversation's memory as slots."""
+def memory(context: Context, slots: dict[str, Any]) -> list[EventType]:
+    """What changed in the conversation's memory, as slots: each event is a row in Rasa's tracker store."""
     values = asdict(context)
     values["last_ids"] = list(context.last_ids)
-    return [SlotSet(name, value) for name, value in values.items()]
+    return [SlotSet(name, value) for name, value in values.items() if (slots.get(name) or None) != (value or None)]
 
 
 class _Decides:
@@ -84,7 +84,9 @@ class _Decides:
         """Called by rasa-sdk with one message's state."""
         decision = await decide(tracker)
         dispatcher.utter_message(json_message={"decision": decision.to_dict()})
-        return [] if decision.kind == "unavailable" else memory(decision.context)
+        remembered = [] if decision.kind == "unavailable" else memory(decision.context, tracker.current_slot_values())
+        # said here, because Rasa would ask its policies again only to hear that it is the patient's turn
+        return [*remembered, FollowupAction("action_listen")]
 
 
 class ActionAnswer(_Decides, Action):

@@ -4,13 +4,21 @@ Rasa 3.6.21 is its last release, constructs these objects itself and offers no h
 patch has a test in tests/bot.
 """
 
+import json
 import logging
 import os
-from typing import Any, Dict, MutableMapping, Text
+from graphlib import TopologicalSorter
+from typing import Any, Dict, List, MutableMapping, Optional, Text, Tuple
 
+import aiohttp
 import structlog
 from jsonschema import Draft7Validator, ValidationError
 from rasa.core.actions.action import RemoteAction
+from rasa.core.tracker_store import SQLTrackerStore
+from rasa.engine.exceptions import GraphRunError
+from rasa.engine.runner.dask import DaskGraphRunner
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.utils.endpoints import EndpointConfig
 
 # what Rasa's structured events may carry into a log; everything else could hold a patient's words
 LOGGED_KEYS = {"event", "level", "logger", "timestamp"}
@@ -31,6 +39,9 @@ def install() -> None:
     _installed = True
     _validate_once()
     _slim_action_call()
+    _keep_connections()
+    _run_graph_directly()
+    _write_events_at_once()
     _silence_text()
 
 
@@ -83,6 +94,86 @@ def _slim_action_call() -> None:
         }
 
     RemoteAction._action_call_format = call
+
+
+class _Kept:
+    """A client session that stays open when its user leaves it."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def __aenter__(self) -> aiohttp.ClientSession:
+        return self._session
+
+    async def __aexit__(self, *_: Any) -> None:
+        """The next call uses its connection again."""
+
+
+def _keep_connections() -> None:
+    """Rasa opens a client session and with it a connection for every action call."""
+    opened = EndpointConfig.session
+
+    def session(self: EndpointConfig) -> _Kept:
+        kept = getattr(self, "_kept", None)
+        if kept is None or kept.closed:
+            self._kept = kept = opened(self)
+        return _Kept(kept)
+
+    EndpointConfig.session = session
+
+
+def _run_graph_directly() -> None:
+    """Dask plans and schedules the same few nodes anew two or three times a message; here their order is worked out once.
+
+    Training runs, which name no targets, stay with dask.
+    """
+    with_dask = DaskGraphRunner.run
+
+    def plan(self: DaskGraphRunner, targets: Tuple[Text, ...]) -> List[Tuple[Text, List[Text]]]:
+        plans = self.__dict__.setdefault("_plans", {})
+        if targets not in plans:
+            needs = {name: list(node.needs.values()) for name, node in self._graph_schema.minimal_graph_schema(list(targets)).nodes.items()}
+            plans[targets] = [(name, needs[name]) for name in TopologicalSorter(needs).static_order() if name in needs]
+        return plans[targets]
+
+    def run(self: DaskGraphRunner, inputs: Optional[Dict[Text, Any]] = None, targets: Optional[List[Text]] = None) -> Dict[Text, Any]:
+        if not targets:
+            return with_dask(self, inputs, targets)
+        done = {name: (name, value) for name, value in (inputs or {}).items()}
+        try:
+            for name, needs in plan(self, tuple(targets)):
+                done[name] = self._instantiated_nodes[name](*[done.get(n, n) for n in needs])
+        except RuntimeError as error:
+            raise GraphRunError("Error running runner.") from error
+        return dict(done[t] for t in targets)
+
+    DaskGraphRunner.run = run
+
+
+def _write_events_at_once() -> None:
+    """One insert for all events of a turn, in the same transaction, instead of one object and one statement for each."""
+
+    async def save(self: SQLTrackerStore, tracker: DialogueStateTracker) -> None:
+        await self.stream_events(tracker)
+        with self.session_scope() as session:
+            rows = []
+            for event in self._additional_events(session, tracker):
+                data = event.as_dict()
+                rows.append(
+                    {
+                        "sender_id": tracker.sender_id,
+                        "type_name": event.type_name,
+                        "timestamp": data.get("timestamp"),
+                        "intent_name": data.get("parse_data", {}).get("intent", {}).get("name"),
+                        "action_name": data.get("name"),
+                        "data": json.dumps(data),
+                    }
+                )
+            if rows:
+                session.execute(self.SQLEvent.__table__.insert(), rows)
+            session.commit()
+
+    SQLTrackerStore.save = save
 
 
 def _silence_text() -> None:

@@ -13,14 +13,28 @@ import structlog
 
 os.environ["RASA_TELEMETRY_ENABLED"] = "false"
 
+import rasa.shared.core.events as events
+from aiohttp import web
 from jsonschema import ValidationError
 from rasa.core.actions.action import RemoteAction
+from rasa.core.channels.channel import UserMessage
+from rasa.core.tracker_store import SQLTrackerStore
+from rasa.engine import loader
+from rasa.engine.runner.dask import DaskGraphRunner
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.training_data.message import Message
+from rasa.utils.endpoints import EndpointConfig
 
 from bot import patches
 from bot.featurizer import SentenceVector, current_vector, decode_vector
 from bot.importer import KnowledgeImporter
+from bot.place import build_folder
+
+# as Rasa ships them, before they are patched
+RUN_WITH_DASK = DaskGraphRunner.run
+SAVE_ONE_BY_ONE = SQLTrackerStore.save
 
 VECTOR = np.linspace(-1, 1, 384, dtype="<f4")
 SENT = base64.b64encode(VECTOR.tobytes()).decode()
@@ -90,6 +104,79 @@ def test_the_action_call_is_small_and_carries_the_vector() -> None:
     assert call["tracker"]["events"] == [] and call["domain"] == {}
     assert call["tracker"]["latest_message"]["metadata"]["vector"] == SENT
     assert len(str(call)) < 4000
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    model = build_folder() / "rasa" / "model.tar.gz"
+    metadata, runner = loader.load_predict_graph_runner(tmp_path_factory.mktemp("model"), model, LocalModelStorage, DaskGraphRunner)
+    return metadata, runner
+
+
+@pytest.mark.parametrize("text", ["does ketamine help crps", "hello", "how much should i take", "where does that come from", "qwerty zxcv", "¿ayuda la ketamina?"])
+def test_the_graph_run_directly_gives_what_dask_gives(trained: tuple, text: str) -> None:
+    metadata, runner = trained
+
+    def ran(run) -> tuple:
+        tracker = DialogueStateTracker.from_events("c_1", [events.ActionExecuted("action_listen")], domain=metadata.domain)
+        inputs = {"__message__": [UserMessage(text, metadata={"vector": SENT})], "__tracker__": tracker}
+        parsed = run(runner, inputs=inputs, targets=[metadata.nlu_target])[metadata.nlu_target][0].as_dict(only_output_properties=True)
+        tracker.update(events.UserUttered(text, parsed["intent"], [], parsed), metadata.domain)
+        prediction = run(runner, inputs={"__tracker__": tracker}, targets=[metadata.core_target])[metadata.core_target]
+        return parsed["intent"], parsed["intent_ranking"], prediction.probabilities, prediction.policy_name
+
+    assert DaskGraphRunner.run is not RUN_WITH_DASK
+    for _ in range(2):
+        assert ran(DaskGraphRunner.run) == ran(RUN_WITH_DASK)
+
+
+def test_events_written_at_once_are_those_written_one_by_one(tmp_path) -> None:
+    domain = Domain.empty()
+    rows = []
+    for number, save in enumerate((SAVE_ONE_BY_ONE, SQLTrackerStore.save)):
+        store = SQLTrackerStore(domain, dialect="sqlite", db=str(tmp_path / f"{number}.db"))
+        tracker = DialogueStateTracker.from_events(
+            "c_1",
+            [
+                events.ActionExecuted("action_session_start", timestamp=1.0),
+                events.SessionStarted(timestamp=1.5),
+                events.ActionExecuted("action_listen", timestamp=2.0),
+                events.UserUttered("does it help", {"name": "ask"}, [], {"intent": {"name": "ask"}}, timestamp=3.0, message_id="m"),
+            ],
+        )
+        asyncio.run(save(store, tracker))
+        tracker.update(events.SlotSet("condition", "crps", timestamp=4.0))
+        asyncio.run(save(store, tracker))
+        asyncio.run(save(store, tracker))
+        with store.engine.connect() as db:
+            rows.append([tuple(r) for r in db.execute("SELECT id, sender_id, type_name, timestamp, intent_name, action_name, data FROM events ORDER BY id")])
+    assert len(rows[0]) == 5 and rows[0] == rows[1]
+
+
+def test_action_calls_share_a_connection() -> None:
+    peers = set()
+
+    async def webhook(request: web.Request) -> web.Response:
+        peers.add(request.transport.get_extra_info("peername"))
+        return web.json_response({"events": [], "responses": []})
+
+    async def calls() -> None:
+        app = web.Application()
+        app.router.add_post("/webhook", webhook)
+        served = web.AppRunner(app)
+        await served.setup()
+        site = web.TCPSite(served, "127.0.0.1", 0)
+        await site.start()
+        endpoint = EndpointConfig(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/webhook")
+        for _ in range(3):
+            assert await endpoint.request(json={}) == {"events": [], "responses": []}
+        await endpoint._kept.close()
+        assert await endpoint.request(json={}) == {"events": [], "responses": []}, "a closed session is opened again"
+        await endpoint._kept.close()
+        await served.cleanup()
+
+    asyncio.run(calls())
+    assert len(peers) == 2
 
 
 def test_rasas_logs_drop_text() -> None:
