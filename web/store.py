@@ -129,7 +129,11 @@ def key_of(conversation_id: str) -> str:
 def engine_for(url: str) -> sa.Engine:
     """An engine whose SQLite files survive a crash (WAL, full sync) and forget what is deleted (secure_delete)."""
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        network: dict[str, Any] = {}
+        if sa.engine.make_url(url).get_backend_name() == "postgresql":
+            # a server that hangs is a failure like one that is gone: milliseconds in its option, seconds in ours
+            network = {"connect_timeout": 3, "options": "-c statement_timeout=3000 -c lock_timeout=2000"}
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=3, connect_args=network)
     engine = sa.create_engine(url)
 
     @sa.event.listens_for(engine, "connect")

@@ -138,8 +138,6 @@ def test_events_written_at_once_are_those_written_one_by_one(tmp_path) -> None:
         tracker = DialogueStateTracker.from_events(
             "c_1",
             [
-                events.ActionExecuted("action_session_start", timestamp=1.0),
-                events.SessionStarted(timestamp=1.5),
                 events.ActionExecuted("action_listen", timestamp=2.0),
                 events.UserUttered("does it help", {"name": "ask"}, [], {"intent": {"name": "ask"}}, timestamp=3.0, message_id="m"),
             ],
@@ -150,7 +148,7 @@ def test_events_written_at_once_are_those_written_one_by_one(tmp_path) -> None:
         asyncio.run(save(store, tracker))
         with store.engine.connect() as db:
             rows.append([tuple(r) for r in db.execute("SELECT id, sender_id, type_name, timestamp, intent_name, action_name, data FROM events ORDER BY id")])
-    assert len(rows[0]) == 5 and rows[0] == rows[1]
+    assert len(rows[0]) == 3 and rows[0] == rows[1]
 
 
 def test_action_calls_share_a_connection() -> None:
