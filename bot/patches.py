@@ -4,7 +4,6 @@ Rasa 3.6.21 is its last release, constructs these objects itself and offers no h
 patch has a test in tests/bot.
 """
 
-import json
 import logging
 import os
 from graphlib import TopologicalSorter
@@ -14,10 +13,8 @@ import aiohttp
 import structlog
 from jsonschema import Draft7Validator, ValidationError
 from rasa.core.actions.action import RemoteAction
-from rasa.core.tracker_store import SQLTrackerStore
 from rasa.engine.exceptions import GraphRunError
 from rasa.engine.runner.dask import DaskGraphRunner
-from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.utils.endpoints import EndpointConfig
 
 # what Rasa's structured events may carry into a log; everything else could hold a patient's words
@@ -41,21 +38,41 @@ def install() -> None:
     _slim_action_call()
     _keep_connections()
     _run_graph_directly()
-    _write_events_at_once()
     _silence_text()
 
 
 def _validate_once() -> None:
-    """`jsonschema.validate` checks the schema itself anew on every action call: two thirds of a turn's time."""
+    """`jsonschema.validate` checks the schema itself anew on every action call: two thirds of a turn's time.
+
+    The validator is built once, and what our actions return is seen to be well-formed without it: each event would be held
+    against the schemas of all 23 kinds.
+    """
     validator = Draft7Validator(RemoteAction.action_response_format_spec())
 
     def validate(self: RemoteAction, result: Dict[Text, Any]) -> bool:
-        error = next(validator.iter_errors(result), None)
-        if error is not None:
+        if not _plainly_valid(result) and next(validator.iter_errors(result), None) is not None:
             raise ValidationError("the action server's response is malformed")
         return True
 
     RemoteAction._validate_action_result = validate
+
+
+def _plainly_valid(result: Any) -> bool:
+    """Whether a response holds well-formed slots, follow-ups and messages, and nothing else. False says nothing."""
+    if not isinstance(result, dict):
+        return False
+    events, responses = result.get("events", []), result.get("responses", [])
+    if not isinstance(events, list) or not isinstance(responses, list) or not all(isinstance(r, dict) for r in responses):
+        return False
+    return all(isinstance(e, dict) and _plain_event(e) for e in events)
+
+
+def _plain_event(event: Dict[Text, Any]) -> bool:
+    kind, timestamp = event.get("event"), event.get("timestamp")
+    timely = timestamp is None or (isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool))
+    if not timely or not isinstance(event.get("metadata", {}), (dict, type(None))):
+        return False
+    return kind == "followup" or (kind == "slot" and isinstance(event.get("name"), str) and "value" in event)
 
 
 def _slim_action_call() -> None:
@@ -150,32 +167,6 @@ def _run_graph_directly() -> None:
     DaskGraphRunner.run = run
 
 
-def _write_events_at_once() -> None:
-    """One insert for all events of a turn, in the same transaction, instead of one object and one statement for each."""
-
-    async def save(self: SQLTrackerStore, tracker: DialogueStateTracker) -> None:
-        await self.stream_events(tracker)
-        with self.session_scope() as session:
-            rows = []
-            for event in self._additional_events(session, tracker):
-                data = event.as_dict()
-                rows.append(
-                    {
-                        "sender_id": tracker.sender_id,
-                        "type_name": event.type_name,
-                        "timestamp": data.get("timestamp"),
-                        "intent_name": data.get("parse_data", {}).get("intent", {}).get("name"),
-                        "action_name": data.get("name"),
-                        "data": json.dumps(data),
-                    }
-                )
-            if rows:
-                session.execute(self.SQLEvent.__table__.insert(), rows)
-            session.commit()
-
-    SQLTrackerStore.save = save
-
-
 def _silence_text() -> None:
     """The REST channel logs the patient's text when a turn fails or the gateway hangs up; warnings quote messages."""
 
@@ -187,7 +178,7 @@ def _silence_text() -> None:
         return kept
 
     configuration = structlog.get_config()
-    structlog.configure(processors=[only_known, *configuration["processors"]], cache_logger_on_first_use=False)
+    structlog.configure(processors=[only_known, *configuration["processors"]], cache_logger_on_first_use=True)
     logging.getLogger("py.warnings").disabled = True
     for name in ("rasa", "sanic.error", "sanic.root"):
         logging.getLogger(name).addFilter(_without_values)

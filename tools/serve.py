@@ -49,7 +49,7 @@ def migrate(config: Settings) -> None:
 def endpoints(config: Settings) -> str:
     """Rasa's endpoints file: tracker store, lock store and action server, from our settings."""
     url = sa.engine.make_url(config.rasa_database)
-    lines = ["tracker_store:", "  type: SQL", f"  dialect: {url.get_backend_name()}"]
+    lines = ["tracker_store:", "  type: bot.store.TrackerStore", f"  dialect: {url.get_backend_name()}"]
     if url.get_backend_name() == "sqlite":
         lines.append(f"  db: {url.database}")
     else:
