@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import lru_cache
@@ -21,6 +22,7 @@ from knowledge.decision import Context, Decision
 from knowledge.load import load_decider
 
 TIMEOUT = 1.5  # seconds; the web server gives up after 3
+DEBUG = os.environ.get("KETAMINE_GUIDE_DEBUG_REPLIES", "").lower() in ("1", "true", "yes", "on")
 # one more than the cores, so that a slow message does not hold up the next
 _POOL = ThreadPoolExecutor(max_workers=3, thread_name_prefix="decide")
 log = structlog.get_logger()
@@ -83,7 +85,11 @@ class _Decides:
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         """Called by rasa-sdk with one message's state."""
         decision = await decide(tracker)
-        dispatcher.utter_message(json_message={"decision": decision.to_dict()})
+        message = decision.to_dict()
+        if not DEBUG:
+            # only a reply's `debug` field shows it; it is most of what Rasa would keep of a turn
+            message["debug"] = {}
+        dispatcher.utter_message(json_message={"decision": message})
         remembered = [] if decision.kind == "unavailable" else memory(decision.context, tracker.current_slot_values())
         # said here, because Rasa would ask its policies again only to hear that it is the patient's turn
         return [*remembered, FollowupAction("action_listen")]

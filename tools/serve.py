@@ -78,6 +78,9 @@ def supervisor_config(config: Settings, build: Path) -> str:
     }
     shared = {
         "KETAMINE_GUIDE_BUILD": str(build),
+        # the action server reads these two from its environment, and they may stand in the file .env only
+        "KETAMINE_GUIDE_REQUIRE_SIGNED": str(config.require_signed).lower(),
+        "KETAMINE_GUIDE_DEBUG_REPLIES": str(config.debug_replies).lower(),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
         "RASA_TELEMETRY_ENABLED": "false",

@@ -70,6 +70,13 @@ def test_a_slow_decision_times_out_and_does_not_stall_others(monkeypatch: pytest
     assert (decision["kind"], decision["reason"]) == ("unavailable", "timeout")
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_reasons_travel_only_where_they_are_shown(monkeypatch: pytest.MonkeyPatch, wanted: bool) -> None:
+    monkeypatch.setattr(actions, "DEBUG", wanted)
+    decision, _ = run(monkeypatch, lambda: Decision("answer", statements=(("a", 1.0),), debug={"query": "zebra"}))
+    assert decision["debug"] == ({"query": "zebra"} if wanted else {})
+
+
 def test_a_forged_vector_is_no_vector() -> None:
     for value in ({}, {"vector": 7}, {"vector": "@@"}, {"vector": "AAAA"}):
         assert actions.vector_of(value) is None
