@@ -166,7 +166,7 @@ class Guide:
         """
         started = time.perf_counter()
         # the message alone first: no store is asked, nothing encoded and nobody waited for before somebody in danger is seen
-        with self.gate.turn(Rank.RULES):
+        with self.gate.turn(Rank.RULES, len(incoming.text)):
             finding = self.screen.check_rules(incoming.text)
         if finding.urgent:
             nobody: Conversation | None = None

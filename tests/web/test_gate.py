@@ -18,7 +18,7 @@ def test_rules_go_first_then_what_may_find_danger_then_the_dialogue() -> None:
         with gate.turn(rank):
             order.append(rank)
 
-    with gate.turn(Rank.DIALOGUE), gate.turn(Rank.RULES):
+    with gate.turn(Rank.DIALOGUE), gate.turn(Rank.RULES), gate.turn(Rank.RULES):
         threads = []
         for rank in (Rank.DIALOGUE, Rank.SCREEN, Rank.DIALOGUE, Rank.RULES, Rank.SCREEN, Rank.RULES):
             threads.append(threading.Thread(target=pass_through, args=(rank,)))
@@ -27,7 +27,26 @@ def test_rules_go_first_then_what_may_find_danger_then_the_dialogue() -> None:
         assert order == []
     for thread in threads:
         thread.join(timeout=5)
-    assert order == sorted(order) and len(order) == 6
+    assert sorted(order[:2]) == [Rank.RULES] * 2 and order[2:] == sorted(order[2:]) and len(order) == 6
+
+
+def test_a_short_message_does_not_wait_for_long_ones() -> None:
+    gate = Gate()
+    order: list[int] = []
+
+    def pass_through(size: int) -> None:
+        with gate.turn(Rank.RULES, size):
+            order.append(size)
+
+    with gate.turn(Rank.RULES, 20_000), gate.turn(Rank.RULES, 20_000):
+        threads = [threading.Thread(target=pass_through, args=(size,)) for size in (2000, 2001, 30, 1999, 40)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.1)
+        assert order == []
+    for thread in threads:
+        thread.join(timeout=5)
+    assert sorted(order[:2]) == [30, 40] and len(order) == 5
 
 
 def test_no_more_inside_than_places() -> None:
