@@ -177,12 +177,26 @@ class Screen:
         Returns:
             The finding. Never raises on any string.
         """
+        return self.classify(text, self.check_rules(text, recent), recent, vector)
+
+    def check_rules(self, text: str, recent: Sequence[str] = ()) -> Finding:
+        """The first step of `check`: rules and core words, without the classifier and so without an encoding."""
         try:
-            return self._check(text, [r for r in recent if isinstance(r, str)][-_RECENT:], vector)
+            return self._check_rules(text, [r for r in recent if isinstance(r, str)][-_RECENT:])
         except Exception as error:  # A fault in here must not cost somebody the number: fall back to the plainest look.
             # its words may quote the message, so only its type is logged
             _log.error("the safety screen failed on a message of %d characters: %s", len(text), type(error).__name__)
             return _last_resort(text)
+
+    def classify(self, text: str, finding: Finding, recent: Sequence[str] = (), vector: np.ndarray | None = None) -> Finding:
+        """The second step of `check`: what the classifier adds where the first step found nothing urgent."""
+        if finding.urgent or self.classifier is None:
+            return finding
+        try:
+            return self._classified(text, finding, [r for r in recent if isinstance(r, str)][-_RECENT:], vector)
+        except Exception as error:
+            _log.error("the safety classifier failed on a message of %d characters: %s", len(text), type(error).__name__)
+            return finding
 
     def guess_language(self, text: str) -> Guess:
         """Return the guess at the language of `text`."""
@@ -190,7 +204,7 @@ class Screen:
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
-    def _check(self, text: str, recent: Sequence[str], vector: np.ndarray | None) -> Finding:
+    def _check_rules(self, text: str, recent: Sequence[str]) -> Finding:
         text = text.encode("utf-8", "replace").decode("utf-8")
         recent = [r.encode("utf-8", "replace").decode("utf-8")[-_WINDOW:] for r in recent]
         guess = self.languages.guess(text)
@@ -213,17 +227,24 @@ class Screen:
                 danger_signs=core.category == "medical_emergency",
             )  # fmt: skip
         gentle = [hit for view in views for hit in self.gentle.hits(view)]
+        return self._gentle(gentle, base)
+
+    def _classified(self, text: str, finding: Finding, recent: Sequence[str], vector: np.ndarray | None) -> Finding:
+        text = text.encode("utf-8", "replace").decode("utf-8")
+        recent = [r.encode("utf-8", "replace").decode("utf-8")[-_WINDOW:] for r in recent]
+        guess = self.languages.guess(text)
+        views = [view for window in windows(text) for view in self.normaliser.views(window)]
         repaired = views[1].strip() if len(views) == 2 and len(text) <= _WINDOW else ""
         parts = self._parts(text, repaired, recent, vector, guess)
         found = self._classify(parts)
-        if found is not None:
-            category, score, threshold = found
-            return replace(
-                base, category=category, by="classifier", score=score, subject=self._subject_of_text(views),
-                danger_signs=category == "medical_emergency",
-                why=f"classifier: {category} {score:.2f} reaches its threshold {threshold:.2f}",
-            )  # fmt: skip
-        return self._gentle(gentle, base, parts)
+        if found is None:
+            return self._with_notices(finding, parts)
+        category, score, threshold = found
+        return Finding(
+            category=category, language=guess.language if guess.language != "und" else "en", minor=finding.minor, foreign=guess.foreign,
+            by="classifier", score=score, subject=self._subject_of_text(views), danger_signs=category == "medical_emergency",
+            why=f"classifier: {category} {score:.2f} reaches its threshold {threshold:.2f}",
+        )  # fmt: skip
 
     def _from_hits(self, hits: Sequence[Hit], views: Sequence[str], base: Finding) -> Finding:
         categories = {hit.category for hit in hits}
@@ -259,22 +280,30 @@ class Screen:
     def _minor(self, views: Iterable[str]) -> bool:
         return any(self.facts.first(view) is not None for view in views)
 
-    def _gentle(self, hits: Sequence[Hit], base: Finding, parts: Sequence[_Part]) -> Finding:
-        """Add the notices: what the rules found, and what the classifier found besides."""
+    def _gentle(self, hits: Sequence[Hit], base: Finding) -> Finding:
+        """Add the notices that the rules found."""
         soon = [h for h in hits if h.category == "soon"]
         low = [h for h in hits if h.category == "low_mood"]
-        scored = {label for p in parts if not p.joined for label in self._noticed(p)}
-        notices = (("low_mood",) if low or "low_mood" in scored else ()) + (("see_clinician_soon",) if soon or "soon" in scored else ())
+        notices = (("low_mood",) if low else ()) + (("see_clinician_soon",) if soon else ())
         if not notices:
             return base
-        why = [f"rule {h.rule.id}: {h.words!r} – {h.rule.why}" for h in [*soon[:1], *low[:1]]]
-        if not hits:
-            return replace(base, notices=notices, by="classifier", foreign=False, why=f"classifier: {', '.join(sorted(scored))}")
         first = (soon or low)[0]
         return replace(
             base, notices=notices, soon_topics=tuple(dict.fromkeys(t for h in soon for t in h.rule.topics)), rule=first.rule.id, by="rule",
-            foreign=False, subject=_subject(first, ()), language=first.language, why="; ".join(why),
+            foreign=False, subject=_subject(first, ()), language=first.language,
+            why="; ".join(f"rule {h.rule.id}: {h.words!r} – {h.rule.why}" for h in [*soon[:1], *low[:1]]),
         )  # fmt: skip
+
+    def _with_notices(self, finding: Finding, parts: Sequence[_Part]) -> Finding:
+        """Add the notices that the classifier found besides."""
+        scored = {label for p in parts if not p.joined for label in self._noticed(p)}
+        names = {"low_mood": "low_mood" in scored, "see_clinician_soon": "soon" in scored}
+        notices = tuple(name for name, found in names.items() if found or name in finding.notices)
+        if notices == finding.notices:
+            return finding
+        if finding.notices:
+            return replace(finding, notices=notices)
+        return replace(finding, notices=notices, by="classifier", foreign=False, why=f"classifier: {', '.join(sorted(scored))}")
 
     def _noticed(self, part: _Part) -> tuple[str, ...]:
         return self.classifier.notice(part.vector, part.text, part.part) if self.classifier else ()
