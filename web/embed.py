@@ -74,7 +74,8 @@ def chat_config(mode: str) -> dict[str, Any]:
     parts = current_parts()
     us = clinic()
     setting = asked_setting()
-    language, region = setting.language, setting.region
+    region = setting.region
+    language: Any = setting.language
     answerer = parts.guide.answerer
     greeting = answerer.greeting(setting)
     kept: dict[str, Any] = {"region": region} if region != us.region else {}

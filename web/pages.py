@@ -31,7 +31,7 @@ def _cookie(language: str) -> str:
 
 def _address(setting: Setting, anchor: str = "") -> str:
     """The page itself, in the language and region that were asked for."""
-    kept = {name: value for name, value in (("lang", setting.language), ("region", setting.region)) if name in request.args}
+    kept: dict[str, Any] = {name: value for name, value in (("lang", setting.language), ("region", setting.region)) if name in request.args}
     return url_for("pages.chat_page", **kept) + anchor
 
 
