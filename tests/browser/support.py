@@ -51,8 +51,9 @@ def axe_source() -> str:
 
 def axe(page: Page) -> list[str]:
     """Violations of WCAG 2.0 to 2.2, A and AA: "rule: node"."""
-    page.evaluate(axe_source())
-    found = page.evaluate("o => axe.run(document, o)", {"runOnly": {"type": "tag", "values": AXE_TAGS}})
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe_source())
+    found = page.evaluate("o => axe.run(document, o)", {"runOnly": {"type": "tag", "values": AXE_TAGS}, "resultTypes": ["violations"]})
     return [f"{v['id']}: {n['html'][:160]} ({n.get('failureSummary', '')[:200]})" for v in found["violations"] for n in v["nodes"]]
 
 
