@@ -29,11 +29,13 @@ from tests.browser.support import (
 )  # fmt: skip
 from tools.running import free_port, running
 
+LONG = "How long does relief last?"  # some statements, many sources, and no agreement
 OUT = ROOT / "docs" / "screenshots"
 
 
 def save(page: Page, name: str) -> None:
     """Write one picture."""
+    page.mouse.move(0, 0)  # nothing is hovered over on a phone or a kiosk
     page.wait_for_timeout(500)
     page.screenshot(path=str(OUT / f"{name}.png"), animations="disabled", caret="hide")
     print(f"[shots] {name}.png")
@@ -74,6 +76,9 @@ def phone(camera: Camera) -> None:
     page = camera.page("/", {"width": 320, "height": 256})
     ask(page, RISKS)
     save(page, "zoom-400")
+    page = camera.page("/chat", {"width": 360, "height": 2400})
+    ask(page, LONG)
+    save(page, "phone-long-answer")
     page = camera.page("/chat?lang=es", PHONE)
     choose(page, page.locator(".choice").first)
     save(page, "phone-spanish")

@@ -13,10 +13,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.support import CRPS, MESSAGES, RISKS, URGENT, ask, axe_both, choose, conversation_of
-from web.app import create_app
-from web.embed import chat_config
-from web.parts import Parts
-from web.settings import Settings
 
 pytestmark = pytest.mark.browser
 
@@ -297,16 +293,6 @@ def test_a_comment_is_asked_for_where_it_is_kept_and_says_so(page: Page) -> None
         reply.get_by_role("button", name="Send feedback").click()
     assert sent.value.request.post_data_json["comment"] == "too long"
     assert sent.value.status == 204
-
-
-def test_the_setting_decides_about_comments(tmp_path: Path) -> None:
-    for keep in (False, True):
-        parts = Parts.from_settings(Settings(var=tmp_path, keep_comments=keep))
-        app = create_app(parts.settings, parts)
-        with app.test_request_context("/chat"):
-            assert chat_config("frame")["comments"] is keep
-            assert chat_config("kiosk")["comments"] is False
-        assert ("add a comment" in app.test_client().get("/privacy").text) is keep
 
 
 def test_helpful_takes_one_touch(chat: Page) -> None:

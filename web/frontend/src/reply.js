@@ -123,21 +123,20 @@ export class GuideReply extends LitElement {
   #disagreement(pieces) {
     const { t } = this.about;
     const d = this.reply.disagreement;
-    const language = textLanguage(this.reply);
     return html`<section class="disagreement" aria-label=${t("disagree")}>
       <h3>${t("disagree")}</h3>
-      <p lang=${language}>${d.summary}</p>
+      <p>${d.summary}</p>
       <div class="sides ${d.positions.length > 2 ? "many" : ""}">
         ${d.positions.map(
           (p, i) => html`<div class="side">
             <h4>${d.positions.length > 2 ? t("side_n", { n: i + 1 }) : t(i ? "side_two" : "side_one")}</h4>
-            <p class="said" lang=${language}>${this.#text(pieces[i], `d${i}`)}</p>
+            <p class="said">${this.#text(pieces[i], `d${i}`)}</p>
             <div class="meta">${this.#sure(p, `d${i}`)}${this.#chips(p.citations, `d${i}`)}</div>
             ${this.#panel(`d${i}`)}
           </div>`,
         )}
       </div>
-      <p class="why" lang=${language}><strong>${t("why_differ")}:</strong> ${d.why}</p>
+      <p class="why"><strong>${t("why_differ")}:</strong> ${d.why}</p>
     </section>`;
   }
 
