@@ -143,7 +143,8 @@ def _typing(page: Page) -> None:
 
 def _kiosk_urgent(page: Page) -> None:
     _typing(page)
-    ask(page, URGENT)
+    _send(page, URGENT)
+    page.locator("guide-reply article.urgent").wait_for()
 
 
 def _touch(name: str) -> Callable[[Page], None]:
