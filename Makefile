@@ -4,7 +4,7 @@ BOT := .venv-bot/bin/python
 export RASA_TELEMETRY_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: browser frontend help setup build train serve test check eval bench lint format types screenshots clean
+.PHONY: browser frontend frontend-check figures help setup build train serve test check eval bench lint format types screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,8 +52,14 @@ browser: build  ## tests in a real browser (apt: chromium fonts-dejavu-core zbar
 screenshots: build  ## pictures for the docs, from the running system
 	@$(APP) -m tests.browser.shots
 
+figures: build  ## what a cold load of the chat takes, and what it weighs
+	@$(APP) -m tests.browser.figures
+
 frontend:  ## rebuild the browser bundle (needs Node)
-	@cd web/frontend && npm ci --silent && npm run --silent build
+	@cd web/frontend && npm ci --silent --no-audit --no-fund && npm run --silent build
+
+frontend-check: frontend  ## the committed bundle is what its sources and lockfile give (needs Node)
+	@git diff --exit-code --stat -- web/static web/frontend/package-lock.json tests/browser/axe.min.js
 
 clean:  ## remove builds and run-time files; environments stay
 	rm -rf build var

@@ -20,6 +20,7 @@ READABLE = 4.5  # WCAG 2.2, success criterion 1.4.3, level AA
 # The tokens of static/guide.css that text in the accent colour stands on, or that stand on it.
 LIGHT = {"ground": "#f4f2f6", "tint": "#ebe6f6", "paper": "#ffffff"}
 DARK = {"ground": "#16131c", "tint": "#352d4d", "paper": "#211d2a"}
+ACCENT = "#4a3a83"
 ON_ACCENT = "#ffffff"
 ON_ACCENT_DARK = "#1d1535"
 LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
@@ -52,8 +53,24 @@ def _lighter(colour: str, lightness: float) -> str:
     return "#" + "".join(f"{round(255 * c):02x}" for c in colorsys.hls_to_rgb(hue, lightness, min(saturation, 0.7)))
 
 
+def _mix(colour: str, ground: str, share: float) -> str:
+    """`share` (0 to 1) of a colour in a ground."""
+    one, other = ([int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in (colour, ground))
+    return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in zip(one, other, strict=True))
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _light(accent: str) -> dict[str, str]:
+    """The light grounds of an accent: with a clinic's own, page and tint take a little of it, so that they go together."""
+    return LIGHT if accent == ACCENT else {**LIGHT, "ground": _mix(accent, "#ffffff", 0.05), "tint": _mix(accent, "#ffffff", 0.12)}
+
+
+def _dark(accent: str) -> dict[str, str]:
+    """The dark grounds of an accent for dark pages."""
+    return {**DARK, "tint": _mix(accent, DARK["paper"], 0.17)} if accent else DARK
 
 
 class Colours(_Model):
@@ -64,13 +81,13 @@ class Colours(_Model):
         accent_dark: the same on a dark page; made from `accent` when absent.
     """
 
-    accent: Hex = "#4a3a83"
+    accent: Hex = ACCENT
     accent_dark: Hex | None = None
 
     @field_validator("accent")
     @classmethod
     def _readable(cls, accent: str) -> str:
-        for name, colour in {**LIGHT, "button text": ON_ACCENT}.items():
+        for name, colour in {**_light(accent), "button text": ON_ACCENT}.items():
             if (ratio := contrast(accent, colour)) < READABLE:
                 raise ValueError(
                     f"{accent} has a contrast of {ratio:.1f}:1 with the {name} ({colour}), {READABLE}:1 is needed: choose a darker colour"
@@ -80,7 +97,7 @@ class Colours(_Model):
     @field_validator("accent_dark")
     @classmethod
     def _readable_dark(cls, accent: str | None) -> str | None:
-        for name, colour in {**DARK, "button text": ON_ACCENT_DARK}.items():
+        for name, colour in {**_dark(accent or ""), "button text": ON_ACCENT_DARK}.items():
             if accent and (ratio := contrast(accent, colour)) < READABLE:
                 raise ValueError(
                     f"{accent} has a contrast of {ratio:.1f}:1 with the dark {name} ({colour}), {READABLE}:1 is needed: choose a lighter colour"
@@ -93,7 +110,17 @@ class Colours(_Model):
         if self.accent_dark:
             return self.accent_dark
         made = (_lighter(self.accent, i / 40) for i in range(20, 41))
-        return next(c for c in made if all(contrast(c, ground) >= READABLE + 2 for ground in DARK.values()))
+        return next(c for c in made if all(contrast(c, ground) >= READABLE + 1 for ground in _dark(c).values()))
+
+    @property
+    def light_grounds(self) -> dict[str, str]:
+        """What the accent stands on, on a light page: token to colour."""
+        return _light(self.accent)
+
+    @property
+    def dark_grounds(self) -> dict[str, str]:
+        """What the dark accent stands on."""
+        return _dark(self.dark)
 
 
 class Button(_Model):
@@ -177,8 +204,9 @@ class Clinic(_Model):
         """The accent as tokens of static/guide.css; empty when it is the guide's own."""
         if self.colours == Colours():
             return ""
-        light = f"--accent:{self.colours.accent};--on-accent:{ON_ACCENT}"
-        dark = f"--accent:{self.colours.dark};--on-accent:{ON_ACCENT_DARK}"
+        light_grounds, dark_grounds = self.colours.light_grounds, self.colours.dark_grounds
+        light = f"--accent:{self.colours.accent};--on-accent:{ON_ACCENT};--ground:{light_grounds['ground']};--tint:{light_grounds['tint']}"
+        dark = f"--accent:{self.colours.dark};--on-accent:{ON_ACCENT_DARK};--ground:{dark_grounds['ground']};--tint:{dark_grounds['tint']}"
         return f":root{{{light}}}\n@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n@media print{{:root{{{light}}}}}\n"
 
 

@@ -10,18 +10,20 @@ import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import segno
 from flask import Blueprint, Response, render_template, request, send_file, url_for
 
 from knowledge.answer import Setting, said
 from knowledge.schema import LANGUAGES, REGIONS, Language
-from web.clinic import DARK, LIGHT, LOGO_TYPES, ON_ACCENT, Clinic, contrast
+from web.clinic import LOGO_TYPES, ON_ACCENT, Clinic, contrast
 from web.errors import Refusal
 from web.parts import current_parts
 
 TEXT = Path(__file__).parent / "frontend" / "text"
 STATIC = Path(__file__).parent / "static"
+WIDGET_WORDS = ("title", "widget_slow", "widget_tab", "sheet_danger", "close")
 PIN_TRIES = 5
 PIN_WINDOW = 60.0  # seconds
 # Topics as the first screens group them; each becomes the question that stands for it in topics.yml.
@@ -55,6 +57,14 @@ def _asked(name: str, allowed: tuple[str, ...], default: str) -> str:
     return value if value in allowed else default
 
 
+def asked_setting() -> Setting:
+    """Language and region that the address asks for, the clinic's where it asks for none."""
+    us = clinic()
+    language: Any = _asked("lang", LANGUAGES, us.language)
+    region: Any = _asked("region", REGIONS, us.region)
+    return Setting(language, region, us.contact())
+
+
 def chat_config(mode: str) -> dict[str, Any]:
     """What the component is told by its page.
 
@@ -63,16 +73,17 @@ def chat_config(mode: str) -> dict[str, Any]:
     """
     parts = current_parts()
     us = clinic()
-    language: Any = _asked("lang", LANGUAGES, us.language)
-    region = _asked("region", REGIONS, us.region)
+    setting = asked_setting()
+    region = setting.region
+    language: Any = setting.language
     answerer = parts.guide.answerer
-    greeting = answerer.greeting(Setting(language, region, us.contact()))
+    greeting = answerer.greeting(setting)
     kept: dict[str, Any] = {"region": region} if region != us.region else {}
     config = {
         "mode": mode,
         "language": language,
         "region": region,
-        "text": catalogue(language),
+        "text": {key: words for key, words in catalogue(language).items() if not key.startswith(("page_", "widget_"))},
         "languages": [
             {"code": code, "name": catalogue(code)["language_name"], "href": url_for(str(request.endpoint), lang=code, **kept)}
             for code in LANGUAGES
@@ -81,7 +92,7 @@ def chat_config(mode: str) -> dict[str, Any]:
         "api": "/api",
         "urls": {
             "public": str(us.guide_url).rstrip("/") if us.guide_url else None,
-            "privacy": url_for("pages.privacy_page"),
+            "privacy": url_for("pages.privacy_page", lang=language),
             "sources": "/sources",
             "qr": "/qr",
             "exit": url_for("embed.kiosk_exit"),
@@ -99,6 +110,7 @@ def chat_config(mode: str) -> dict[str, Any]:
         "hours": round(parts.settings.expire_hours),
         "takeaway": _general_address(),
         "printer": True,
+        "comments": parts.settings.keep_comments and mode != "kiosk",
     }
     if mode == "kiosk":
         config |= {
@@ -131,6 +143,12 @@ def _for_pages() -> dict[str, Any]:
     return {"chat_config": chat_config, "catalogue": catalogue}
 
 
+@embed.app_template_filter("host")
+def _host(url: str) -> str:
+    """Host name of an address, as the component shows it before a link leaves the site."""
+    return (urlsplit(url).hostname or "").removeprefix("www.")
+
+
 # -- pages ---------------------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +173,7 @@ def preview() -> str:
     address = str(us.guide_url).rstrip("/") if us.guide_url else request.host_url.rstrip("/")
     colours = [
         {"what": what, "colour": accent, "ratio": f"{min(contrast(accent, g) for g in grounds.values()):.1f}"}
-        for what, accent, grounds in (("light", us.colours.accent, LIGHT), ("dark", us.colours.dark, DARK))
+        for what, accent, grounds in (("light", us.colours.accent, us.colours.light_grounds), ("dark", us.colours.dark, us.colours.dark_grounds))
     ]
     settings = current_parts().settings
     return render_template("embed.html", address=address, clinic=us, colours=colours, sites=settings.frame_ancestors, language="en")
@@ -173,9 +191,9 @@ def widget() -> Response:
         "side": us.side,
         "accent": us.colours.accent,
         "onAccent": ON_ACCENT,
-        "ground": LIGHT["ground"],
-        "darkGround": DARK["ground"],
-        "labels": {code: {"button": getattr(us.button, code), "title": catalogue(code)["title"]} for code in LANGUAGES},
+        "ground": us.colours.light_grounds["ground"],
+        "darkGround": us.colours.dark_grounds["ground"],
+        "labels": {code: {"button": getattr(us.button, code), **{k: catalogue(code)[k] for k in WIDGET_WORDS}} for code in LANGUAGES},
     }
     script = (STATIC / "widget.js").read_text("utf-8").replace("__CLINIC__", json.dumps(about), 1)
     response = Response(script, content_type="text/javascript; charset=utf-8")

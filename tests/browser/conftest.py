@@ -17,6 +17,16 @@ from tests.browser import support
 from tools.running import free_port, running
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Every state that axe-core looked at, and what it found there."""
+    if not support.AXE_COUNTS:
+        return
+    terminalreporter.section(f"axe-core: violations in {len(support.AXE_COUNTS)} states")
+    for state, counts in sorted(support.AXE_COUNTS.items()):
+        terminalreporter.write_line(f"{state:<44} " + "  ".join(f"{scheme} {n}" for scheme, n in counts.items()))
+    terminalreporter.write_line(f"total {sum(sum(c.values()) for c in support.AXE_COUNTS.values())}")
+
+
 @pytest.fixture(scope="session")
 def site_port() -> int:
     return int(os.environ.get("KETAMINE_GUIDE_BROWSER_SITE_PORT") or free_port())

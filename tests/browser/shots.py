@@ -1,10 +1,8 @@
-"""Pictures of the main states for the docs, and the figures of docs/widget.md: `python -m tests.browser.shots`."""
+"""Pictures of the main states for the docs: `python -m tests.browser.shots`."""
 
 from __future__ import annotations
 
-import gzip
 import os
-import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,11 +29,13 @@ from tests.browser.support import (
 )  # fmt: skip
 from tools.running import free_port, running
 
+LONG = "How long does relief last?"  # some statements, many sources, and no agreement
 OUT = ROOT / "docs" / "screenshots"
 
 
 def save(page: Page, name: str) -> None:
     """Write one picture."""
+    page.mouse.move(0, 0)  # nothing is hovered over on a phone or a kiosk
     page.wait_for_timeout(500)
     page.screenshot(path=str(OUT / f"{name}.png"), animations="disabled", caret="hide")
     print(f"[shots] {name}.png")
@@ -76,6 +76,9 @@ def phone(camera: Camera) -> None:
     page = camera.page("/", {"width": 320, "height": 256})
     ask(page, RISKS)
     save(page, "zoom-400")
+    page = camera.page("/chat", {"width": 360, "height": 2400})
+    ask(page, LONG)
+    save(page, "phone-long-answer")
     page = camera.page("/chat?lang=es", PHONE)
     choose(page, page.locator(".choice").first)
     save(page, "phone-spanish")
@@ -134,52 +137,12 @@ def printed(camera: Camera) -> None:
     print("[shots] printed-sheet.png")
 
 
-SHIFT = "window.__shift = 0; new PerformanceObserver(l => l.getEntries().forEach(e => window.__shift += e.value)).observe({type: 'layout-shift', buffered: true})"
-
-
-def figures(camera: Camera) -> dict[str, str]:
-    """Cold load of the frame: first paint, time until the box can be typed in (ms), layout shift; the middle of five."""
-    found = []
-    for _ in range(5):
-        page = camera.browser.new_context(viewport=PHONE, base_url=camera.url).new_page()
-        page.add_init_script(SHIFT)
-        page.goto("/chat", wait_until="commit")
-        page.locator("#question").wait_for()
-        ready = page.evaluate("performance.now()")
-        page.wait_for_timeout(400)
-        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        found.append((paint, ready, page.evaluate("window.__shift")))
-        page.context.close()
-    paint, ready, shift = (sorted(values)[2] for values in zip(*found, strict=True))
-    static = ROOT / "web" / "static"
-    size = {name: f"{len(gzip.compress((static / name).read_bytes(), 9)) / 1024:.1f}" for name in ("widget.js", "guide-chat.js", "guide.css")}
-    return {
-        "loader `widget.js`": f"{size['widget.js']} KB gzipped (limit 3)",
-        "chat `guide-chat.js`, lit included": f"{size['guide-chat.js']} KB gzipped (limit 30)",
-        "style `guide.css`": f"{size['guide.css']} KB gzipped",
-        "first paint, cold, headless Chromium on 2 busy cores": f"{paint:.0f} ms",
-        "box can be typed in": f"{ready:.0f} ms",
-        "layout shift": f"{shift:.3f}",
-    }
-
-
-def write(measured: dict[str, str]) -> None:
-    """Put the figures into docs/widget.md."""
-    path = ROOT / "docs" / "widget.md"
-    text = path.read_text("utf-8")
-    for what, value in measured.items():
-        text = re.sub(rf"^\| {re.escape(what)} \|.*$", f"| {what} | {value} |", text, flags=re.MULTILINE)
-        print(f"[shots] {what}: {value}")
-    path.write_text(text, "utf-8")
-
-
 def take(url: str, site_port: int) -> None:
-    """All pictures and figures."""
+    """All pictures."""
     OUT.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         camera = Camera(browser, url)
-        write(figures(camera))
         phone(camera)
         desktop(camera, site_port)
         kiosk(camera)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, Route
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -29,6 +30,7 @@ KIOSK = {"width": 1080, "height": 1920}
 RISKS = "What are the side effects of ketamine?"
 CRPS = "Does ketamine help CRPS?"
 URGENT = "I want to kill myself"
+MESSAGES = re.compile(r"/api/conversations/[^/]+/messages$")
 
 # A clinic's site that does all it can against a stranger: see issue 6, "Shows", 4.
 HOSTILE_CSS = "*{display:none!important;font-size:9px!important;visibility:hidden!important;pointer-events:none!important}html{font-size:9px}"
@@ -49,9 +51,24 @@ def axe_source() -> str:
 
 def axe(page: Page) -> list[str]:
     """Violations of WCAG 2.0 to 2.2, A and AA: "rule: node"."""
-    page.evaluate(axe_source())
-    found = page.evaluate("o => axe.run(document, o)", {"runOnly": {"type": "tag", "values": AXE_TAGS}})
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe_source())
+    found = page.evaluate("o => axe.run(document, o)", {"runOnly": {"type": "tag", "values": AXE_TAGS}, "resultTypes": ["violations"]})
     return [f"{v['id']}: {n['html'][:160]} ({n.get('failureSummary', '')[:200]})" for v in found["violations"] for n in v["nodes"]]
+
+
+AXE_COUNTS: dict[str, dict[str, int]] = {}  # state: scheme: violations, for the summary at the end of a run
+
+
+def axe_both(page: Page, state: str) -> dict[str, list[str]]:
+    """Violations in light and dark; kept for the summary under the state's name."""
+    found = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        settle(page)
+        found[scheme] = axe(page)
+        AXE_COUNTS.setdefault(state, {})[scheme] = len(found[scheme])
+    return found
 
 
 def settle(page: Page) -> None:
@@ -69,6 +86,18 @@ def ask(page: Page, text: str) -> Locator:
     reply.locator("article").wait_for()
     page.locator(".send[aria-disabled=false]").wait_for()
     return reply
+
+
+def altered(page: Page, **values: Any) -> None:
+    """From here on replies come with these fields changed: kinds of reply that a test cannot be sure to get by asking."""
+
+    def change(route: Route) -> None:
+        response = route.fetch()
+        body = response.json()
+        body["reply"].update(values)
+        route.fulfill(response=response, json=body)
+
+    page.route(MESSAGES, change)
 
 
 def choose(page: Page, button: Locator) -> Locator:

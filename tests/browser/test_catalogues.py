@@ -13,9 +13,9 @@ TEXT = ROOT / "web" / "frontend" / "text"
 CATALOGUES = {p.stem: json.loads(p.read_text("utf-8")) for p in TEXT.glob("*.json")}
 SOURCES = "\n".join(
     p.read_text("utf-8")
-    for p in [*(ROOT / "web" / "frontend" / "src").glob("*.js"), *(ROOT / "web" / "templates").glob("*.html"), ROOT / "web" / "embed.py"]
+    for p in [*(ROOT / "web" / "frontend" / "src").glob("*.js"), *(ROOT / "web" / "templates").glob("*.html"), ROOT / "web" / "embed.py", ROOT / "web" / "pages.py"]
 )
-PAGES = "\n".join((ROOT / "web" / "templates" / name).read_text("utf-8") for name in ("frame.html", "kiosk.html"))
+PAGES = "\n".join(p.read_text("utf-8") for p in (ROOT / "web" / "templates").glob("*.html")) + (ROOT / "web" / "pages.py").read_text("utf-8")
 # keys put together in the source: certainty_high …
 MADE = ("certainty_", "read_", "kind_", "group_", "problem_", "wrong_", "intro_is", "intro_not", "intro_private")
 
@@ -38,8 +38,9 @@ def test_every_key_is_used() -> None:
 
 
 def test_every_key_that_is_asked_for_exists() -> None:
-    asked = set(re.findall(r"\bt\(\"(\w+)\"", SOURCES)) | set(re.findall(r"\bt\.(\w+)", PAGES))
+    asked = set(re.findall(r"\bt\(\"(\w+)\"", SOURCES)) | set(re.findall(r"\bt\.(\w+)", PAGES)) | set(re.findall(r"\bt\['(\w+)'\]", PAGES))
     assert asked - CATALOGUES["en"].keys() == set()
+    assert [k for k in re.findall(r"\bt\.(\w+)", PAGES) if hasattr(dict, k)] == []  # Jinja would take the dictionary's own
 
 
 def test_source_kinds_and_certainties_have_words() -> None:

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.browser.support import CRPS, RISKS, URGENT, ask, choose, conversation_of
+from tests.browser.support import CRPS, MESSAGES, RISKS, URGENT, ask, axe_both, choose, conversation_of
 
 pytestmark = pytest.mark.browser
-MESSAGES = re.compile(r"/api/conversations/[^/]+/messages$")
 
 
 def test_what_it_is_and_privacy_stand_before_the_first_message(chat: Page) -> None:
@@ -65,8 +64,28 @@ def test_a_term_is_explained_where_it_stands(chat: Page) -> None:
 def test_the_legend_explains_the_words_for_certainty(chat: Page) -> None:
     reply = ask(chat, RISKS)
     expect(reply.locator("dl.legend").first).to_be_hidden()
-    reply.get_by_text("How sure is this?").click()
+    reply.get_by_text("How sure is this?").last.click()
     expect(reply.locator("dl.legend").first).to_be_visible()
+
+
+def test_a_word_for_certainty_says_what_it_means_and_who_rated_it(chat: Page) -> None:
+    side = ask(chat, CRPS).locator(".side").first
+    sure = side.locator("button.sure")
+    sure.click()
+    expect(sure).to_have_attribute("aria-expanded", "true")
+    expect(side.locator(".sure-plain")).to_contain_text("could change the answer")
+    expect(side.locator(".by")).to_contain_text("2018 consensus")
+    side.get_by_role("button", name="Close").click()
+    expect(sure).to_be_focused()
+    expect(side.locator(".sure-plain")).to_have_count(0)
+
+
+def test_closing_gives_the_focus_back_to_the_term_that_was_opened(chat: Page) -> None:
+    statement = ask(chat, CRPS).locator(".statement").first
+    term = statement.locator("button.term").nth(1)
+    term.click()
+    statement.get_by_role("button", name="Close").click()
+    expect(term).to_be_focused()
 
 
 def test_disagreement_is_shown_as_sides(chat: Page) -> None:
@@ -111,6 +130,11 @@ def test_an_urgent_reply_has_its_contacts_first(chat: Page) -> None:
     expect(reply.locator("a[href='tel:988']").first).to_be_in_viewport()
     expect(reply.locator(".statement")).to_have_count(0)
     expect(chat.locator(".unseen[role=alert]")).to_contain_text("988")
+    # on a phone the two most urgent numbers and what we say are seen at once; further lines come below
+    expect(reply.locator("a[href='tel:911']").first).to_be_in_viewport()
+    expect(reply.locator(".lead")).to_be_in_viewport()
+    tops = [reply.locator(s).evaluate("e => e.getBoundingClientRect().top") for s in (".help >> nth=0", ".lead", ".more-help")]
+    assert tops == sorted(tops)
 
 
 def test_busy_is_told_after_300_ms_and_send_waits(chat: Page) -> None:
@@ -238,7 +262,7 @@ def test_feedback_names_the_statement_and_what_was_wrong(chat: Page) -> None:
     part = reply.locator("input[name=statement_id]")
     assert part.count() == reply.locator(".statement").count() + 1
     part.nth(1).check()
-    reply.get_by_label("Anything else?").fill("too long")
+    expect(reply.locator("textarea")).to_have_count(0)  # a comment is asked for only where the clinic keeps comments
     with chat.expect_response(re.compile("/feedback$")) as sent:
         reply.get_by_role("button", name="Send feedback").click()
     assert sent.value.status == 204
@@ -247,6 +271,28 @@ def test_feedback_names_the_statement_and_what_was_wrong(chat: Page) -> None:
     assert body["problem"] == "unclear"
     assert body["statement_id"] == reply.locator(".statement").first.get_attribute("data-statement")
     expect(reply.get_by_text("Thank you")).to_be_focused()
+
+
+def test_a_comment_is_asked_for_where_it_is_kept_and_says_so(page: Page) -> None:
+    def switched_on(route: Route) -> None:
+        response = route.fetch()
+        off, on = "&#34;comments&#34;: false", "&#34;comments&#34;: true"
+        assert off in response.text()
+        route.fulfill(response=response, body=response.text().replace(off, on))
+
+    page.route("**/chat", switched_on)
+    page.goto("/chat")
+    reply = ask(page, RISKS)
+    reply.get_by_role("button", name="No", exact=True).click()
+    box = reply.get_by_label("Anything else?")
+    expect(reply.locator(f"#{box.get_attribute('aria-describedby')}")).to_contain_text("The clinic keeps this comment")
+    reply.get_by_label("It worried me").check()
+    box.fill("too long")
+    assert axe_both(page, "chat: feedback with comment") == {"light": [], "dark": []}
+    with page.expect_response(re.compile("/feedback$")) as sent:
+        reply.get_by_role("button", name="Send feedback").click()
+    assert sent.value.request.post_data_json["comment"] == "too long"
+    assert sent.value.status == 204
 
 
 def test_helpful_takes_one_touch(chat: Page) -> None:
@@ -293,6 +339,42 @@ def test_a_paused_guide_says_so_with_contacts_and_answers_again(chat: Page, var:
     finally:
         pause.unlink()
     expect(ask(chat, RISKS).locator(".clinician")).to_be_visible()
+
+
+def test_spanish_works_without_javascript(browser: Browser, base_url: str) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=base_url, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_role("link", name="Español").click()
+    expect(page.locator("html")).to_have_attribute("lang", "es")
+    expect(page.get_by_text("Es un programa, no una persona")).to_be_visible()
+    expect(page.get_by_text("Sin cuenta")).to_be_visible()
+    page.get_by_label("Su pregunta").fill("¿La ketamina ayuda en el SDRC?")
+    page.locator("button.send").click()
+    expect(page.locator("article.reply").last).to_have_attribute("lang", "es")
+    expect(page.locator("html")).to_have_attribute("lang", "es")  # it stays so after a turn
+    page.locator(".clear a").click()
+    expect(page.get_by_role("heading", name="Privacidad")).to_be_visible()
+    page.goto("/")  # the conversation in the other language is one of its own
+    expect(page.locator(".asked")).to_have_count(0)
+    page.get_by_label("Your question").fill(RISKS)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".asked")).to_have_count(1)
+    page.get_by_role("button", name="Clear conversation").click()
+    page.goto("/?lang=es")
+    expect(page.locator(".asked")).to_have_count(0)  # clearing clears both
+    assert context.cookies() == []
+    context.close()
+
+
+def test_without_javascript_danger_in_a_message_is_seen_before_anything_else(browser: Browser, base_url: str) -> None:
+    context = browser.new_context(java_script_enabled=False, base_url=base_url)
+    page = context.new_page()
+    page.goto("/?lang=es")
+    page.get_by_label("Su pregunta").fill("quiero matarme")
+    page.locator("button.send").click()
+    expect(page.locator("article.urgent a[href='tel:988']").first).to_be_visible()
+    context.close()
 
 
 def test_spanish_page_speaks_spanish(page: Page) -> None:
@@ -347,6 +429,6 @@ def test_without_javascript_the_same_conversation_works(browser: Browser, base_u
     expect(page.locator("article.reply").last.locator(".statement").first).to_be_visible()
     page.locator(".emergency summary").click()
     expect(page.locator("a[href='tel:911']").first).to_be_visible()
-    page.get_by_role("button", name="Clear this conversation").click()
+    page.get_by_role("button", name="Clear conversation").click()
     expect(page.locator(".asked")).to_have_count(0)
     context.close()

@@ -37,7 +37,11 @@ def test_contrast_is_wcags() -> None:
 
 @pytest.mark.parametrize("accent", ["#4a3a83", "#1f5560", "#7a1f3d", "#004d00", "#000000"])
 def test_the_dark_accent_is_readable_whatever_the_light_one(accent: str) -> None:
-    assert all(contrast(Colours(accent=accent).dark, ground) >= 4.5 for ground in DARK.values())
+    colours = Colours(accent=accent)
+    assert all(contrast(colours.dark, ground) >= 4.5 for ground in colours.dark_grounds.values())
+    assert all(contrast(accent, ground) >= 4.5 for ground in colours.light_grounds.values())
+    assert contrast("#262133", colours.light_grounds["tint"]) >= 7  # the patient's own words
+    assert contrast("#f1eef6", colours.dark_grounds["tint"]) >= 7
 
 
 def test_the_guides_own_colours_pass_their_own_check() -> None:
@@ -82,4 +86,6 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 def test_no_colours_of_its_own_need_no_style() -> None:
     assert Clinic().css == ""
-    assert "--accent:#1f5560" in load(EXAMPLE).css
+    css = load(EXAMPLE).css
+    assert "--accent:#1f5560" in css
+    assert "--tint:#" in css

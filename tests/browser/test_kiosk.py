@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -107,13 +109,17 @@ def test_a_reload_keeps_nothing(kiosk: Page) -> None:
     expect(kiosk.locator("guide-reply")).to_have_count(0)
 
 
-def test_there_is_no_way_out_and_links_are_codes(kiosk: Page) -> None:
+def test_there_is_no_way_out_and_links_are_codes(kiosk: Page, tmp_path: Path) -> None:
     assert kiosk.locator("a[href]:not(.skip)").count() == 0
     answer(kiosk)
     kiosk.locator(".chip").first.click()
     code = kiosk.locator(".qr img")
     expect(code).to_be_visible()
     assert re.fullmatch(r"/qr/[a-z0-9._-]+\.svg", code.get_attribute("src") or "")  # a source's id: never a word of the patient's
+    picture = tmp_path / "code.png"
+    code.screenshot(path=str(picture))
+    read = subprocess.run(["zbarimg", "-q", "--raw", str(picture)], capture_output=True, text=True).stdout.strip()
+    assert read == kiosk.locator(".qr .address").inner_text()
     kiosk.get_by_role("button", name="Emergency").click()
     expect(kiosk.get_by_text("Tell a member of staff now")).to_be_visible()
     expect(kiosk.locator("dialog[open] .dial").first).to_contain_text("911")

@@ -94,7 +94,7 @@ def test_no_message_to_the_site_carries_a_word(visit: Any) -> None:
     ask_in(frame, RISKS)
     frame.get_by_role("button", name="Close the guide").click()
     page.wait_for_timeout(100)
-    assert page.evaluate("window.__heard") == ['"ketamine-guide:close"']
+    assert page.evaluate("window.__heard") == ['"ketamine-guide:ready"', '"ketamine-guide:close"']
 
 
 def test_escape_and_the_close_button_close_and_the_conversation_stays(visit: Any) -> None:
@@ -139,6 +139,28 @@ def test_a_source_link_opens_a_whole_tab_from_the_sandbox(visit: Any, context: B
     opened.value.wait_for_load_state()
     assert opened.value.title().startswith("https://")  # its scripts ran and its origin is its own: it left the sandbox
     assert opened.value.evaluate("window.opener") is None
+
+
+def test_where_the_chat_does_not_come_there_is_a_way_on_and_out(visit: Any, context: BrowserContext) -> None:
+    context.route(re.compile(r"/chat\?"), lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>"))
+    page = visit(css=HOSTILE_CSS, policy=True)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(3300)
+    seen = page.evaluate(
+        """(() => { const w = window.__root.querySelector('.wait'); return [getComputedStyle(w).visibility, w.textContent, w.querySelector('a').href,
+        w.querySelector('button').getBoundingClientRect().height, getComputedStyle(window.__root.querySelector('iframe')).visibility] })()"""
+    )
+    assert seen[0] == "visible"
+    assert "not open yet" in seen[1]
+    assert "emergency number" in seen[1]
+    assert seen[2].endswith("/?lang=en")
+    assert seen[3] >= 44
+    assert seen[4] == "hidden"  # the error page of somebody else is nothing to show
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("window.__root.querySelector('dialog').open") is False
 
 
 @pytest.mark.parametrize("rights", ["ours", "fewer"])

@@ -16,7 +16,10 @@ mkdirSync(join(out, "fonts"), { recursive: true });
 copyFileSync(join(font, "files", "atkinson-hyperlegible-next-latin-wght-normal.woff2"), join(out, "fonts", "atkinson-hyperlegible-next.woff2"));
 copyFileSync(join(font, "LICENSE"), join(out, "fonts", "OFL.txt"));
 
-// The limits of issue 6: a clinic's page must not become slow because of us.
+// the accessibility tests need no Node either
+copyFileSync(join(here, "node_modules", "axe-core", "axe.min.js"), join(here, "..", "..", "tests", "browser", "axe.min.js"));
+
+// A clinic's page must not become slow because of us.
 let tooBig = false;
 for (const [name, limit] of [["guide-chat.js", 30], ["widget.js", 3]]) {
   const size = gzipSync(readFileSync(join(out, name)), { level: 9 }).length;

@@ -76,6 +76,10 @@ export class GuideChat extends LitElement {
     this.#restore();
   }
 
+  firstUpdated() {
+    if (this.config.mode === "frame") this.#tellSite("ready");
+  }
+
   disconnectedCallback() {
     super.disconnectedCallback();
     this.listeners.abort();
@@ -253,9 +257,13 @@ export class GuideChat extends LitElement {
     } else if (this.config.mode === "frame") this.closeFrame();
   }
 
-  /** Asks the site around us to close the window; no word of the conversation goes with it. */
+  /** Tells the site around us that the chat is there, or to close its window; no word of the conversation goes with it. */
+  #tellSite(what) {
+    window.parent.postMessage(`ketamine-guide:${what}`, "*");
+  }
+
   closeFrame() {
-    window.parent.postMessage("ketamine-guide:close", "*");
+    this.#tellSite("close");
   }
 
   focusQuestion() {

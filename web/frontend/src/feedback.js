@@ -58,7 +58,7 @@ export class GuideFeedback extends LitElement {
   }
 
   #form() {
-    const { t, kiosk } = this.about;
+    const { t, comments } = this.about;
     const { statements, disagreement, reply_id: id } = this.reply;
     const option = (name, value, label, checked = false) =>
       html`<label class="option"><input type="radio" name=${name} value=${value} ?checked=${checked} /><span>${label}</span></label>`;
@@ -69,11 +69,11 @@ export class GuideFeedback extends LitElement {
             option("statement_id", s.id, html`<q>${s.text}</q>`),
           )}</fieldset>`
         : nothing}
-      ${kiosk
-        ? nothing
-        : html`<label class="over" for="comment-${id}">${t("comment")}</label>
+      ${comments
+        ? html`<label class="over" for="comment-${id}">${t("comment")}</label>
             <textarea id="comment-${id}" name="comment" rows="2" maxlength="2000" autocomplete="off" aria-describedby="note-${id}"></textarea>
-            <p class="hint" id="note-${id}">${t("comment_note")}</p>`}
+            <p class="hint" id="note-${id}">${t("comment_note")}</p>`
+        : nothing}
       <p class="row"><button class="primary" type="submit">${t("feedback_send")}</button><button type="button" @click=${this.#cancel}>${t("cancel")}</button></p>
     </form>`;
   }

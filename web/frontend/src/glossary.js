@@ -7,7 +7,7 @@ const escaped = (s) => s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
  *
  * @param {string[]} texts
  * @param {{term: string, plain: string}[]} glossary
- * @returns {{pieces: (string | {term: object, shown: string})[][], unused: object[]}}
+ * @returns {{pieces: (string | {term: object, shown: string, tail: string})[][], unused: object[]}} `tail` is what may not be parted from the term.
  */
 export const markTerms = (texts, glossary) => {
   if (!glossary.length) return { pieces: texts.map((t) => [t]), unused: [] };
@@ -22,8 +22,10 @@ export const markTerms = (texts, glossary) => {
       const term = byName.get(match[1].toLowerCase());
       if (!term || used.has(term)) continue;
       used.add(term);
-      parts.push(text.slice(from, match.index), { term, shown: match[0] });
-      from = match.index + match[0].length;
+      const end = match.index + match[0].length;
+      const [tail] = /^[\p{P}]*/u.exec(text.slice(end));
+      parts.push(text.slice(from, match.index), { term, shown: match[0], tail });
+      from = end + tail.length;
     }
     parts.push(text.slice(from));
     return parts;

@@ -6,6 +6,7 @@ import { gauge, icon } from "./icons.js";
 import { sourceCard } from "./source.js";
 import "./feedback.js";
 
+const FIRST_CONTACTS = 2;
 
 /** Statements that have no text in the reply's language stand in English; a notice says so. */
 const textLanguage = (reply) => (reply.notices.some((n) => n.kind === "language") ? "en" : reply.language);
@@ -21,7 +22,7 @@ export class GuideReply extends LitElement {
 
   constructor() {
     super();
-    /** What is open in place: `{place, kind: "source" | "term", key}`, or null. */
+    /** What is open in place: `{place, kind: "source" | "term" | "sure", key, by, opener}`, or null. */
     this.open = null;
   }
 
@@ -38,9 +39,9 @@ export class GuideReply extends LitElement {
     this.dispatchEvent(new CustomEvent("guide-ask", { detail: text, bubbles: true }));
   }
 
-  #toggle(place, kind, key) {
-    const same = this.open && this.open.place === place && this.open.kind === kind && this.open.key === key;
-    this.open = same ? null : { place, kind, key };
+  /** Opens something in place, or closes it; Close gives the focus back to the button that opened it. */
+  #toggle(event, place, kind, key, by = null) {
+    this.open = this.#isOpen(place, kind, key) ? null : { place, kind, key, by, opener: event.currentTarget };
   }
 
   #isOpen(place, kind, key) {
@@ -54,8 +55,8 @@ export class GuideReply extends LitElement {
     return pieces.map((piece) =>
       typeof piece === "string"
         ? piece
-        : html`<button class="term" type="button" aria-expanded=${this.#isOpen(place, "term", piece.term.term)} aria-controls=${this.#panelId(place)}
-            title=${t("explain_word", { term: piece.shown })} @click=${() => this.#toggle(place, "term", piece.term.term)}>${piece.shown}</button>`,
+        : html`<span class="held"><button class="term" type="button" aria-expanded=${this.#isOpen(place, "term", piece.term.term)} aria-controls=${this.#panelId(place)}
+            title=${t("explain_word", { term: piece.shown })} @click=${(event) => this.#toggle(event, place, "term", piece.term.term)}>${piece.shown}</button>${piece.tail}</span>`,
     );
   }
 
@@ -63,12 +64,14 @@ export class GuideReply extends LitElement {
     return `panel-${this.reply.reply_id}-${place}`;
   }
 
-  #sure(certainty, by) {
+  /** The word for how sure a statement is; touched, it says what that word means and who rated it. */
+  #sure({ certainty, certainty_by: by }, place) {
     const { t } = this.about;
     const rated = certainty !== "not_graded";
-    return html`<span class="sure ${rated ? "" : "unrated"}">${rated ? gauge(certainty) : nothing}<span><span class="unseen">${t("certainty_label")}: </span>${t(`certainty_${certainty}`)}${
-      by ? html` <span class="by">${t("rated_by", { who: by })}</span>` : nothing
-    }</span></span>`;
+    return html`<button class="sure ${rated ? "" : "unrated"}" type="button" aria-expanded=${this.#isOpen(place, "sure", certainty)} aria-controls=${this.#panelId(place)}
+      @click=${(event) => this.#toggle(event, place, "sure", certainty, by)}>${rated ? gauge(certainty) : nothing}<span><span class="unseen">${t("certainty_label")}: </span><span class="sure-word">${t(
+        `certainty_${certainty}`,
+      )}</span></span></button>`;
   }
 
   #chips(numbers, place) {
@@ -77,7 +80,7 @@ export class GuideReply extends LitElement {
     return html`<span class="chips"><span class="chips-label" aria-hidden="true">${t(numbers.length > 1 ? "sources" : "source")}</span>${numbers.map((n) => {
       const source = this.reply.citations.find((c) => c.number === n);
       return html`<button class="chip" type="button" aria-label=${t("source_n", { n, title: source?.title ?? "" })} aria-expanded=${this.#isOpen(place, "source", n)}
-        aria-controls=${this.#panelId(place)} @click=${() => this.#toggle(place, "source", n)}>${n}</button>`;
+        aria-controls=${this.#panelId(place)} @click=${(event) => this.#toggle(event, place, "source", n)}><span>${n}</span></button>`;
     })}</span>`;
   }
 
@@ -91,29 +94,28 @@ export class GuideReply extends LitElement {
     } else if (open?.kind === "term") {
       const entry = this.reply.glossary.find((g) => g.term === open.key);
       if (entry) inside = html`<p class="term-plain"><strong>${entry.term}</strong> ${entry.plain}</p>`;
+    } else if (open?.kind === "sure") {
+      inside = html`<p class="sure-plain">${this.reply.legend[open.key] ?? ""}</p>${open.by ? html`<p class="by">${t("rated_by", { who: open.by })}</p>` : nothing}`;
     }
     return html`<div class="panel ${open?.kind ?? ""}" id=${this.#panelId(place)} ?hidden=${!open}>${inside}${
       open
-        ? html`<button class="quiet small" type="button" @click=${() => this.#close(place)}>${icon("close")}${t("close_source")}</button>`
+        ? html`<button class="quiet small" type="button" @click=${() => this.#close()}>${icon("close")}${t("close_source")}</button>`
         : nothing
     }</div>`;
   }
 
-  async #close(place) {
-    const { kind, key } = this.open;
+  async #close() {
+    const { opener } = this.open;
     this.open = null;
     await this.updateComplete;
-    const opener = [...this.querySelectorAll(`[aria-controls="${this.#panelId(place)}"]`)].find((b) =>
-      kind === "source" ? b.textContent === String(key) : b.classList.contains("term"),
-    );
-    opener?.focus();
+    opener.focus();
   }
 
   #statement(statement, pieces, i) {
     const place = `s${i}`;
     return html`<section class="statement" data-statement=${statement.id}>
       <p class="said" lang=${textLanguage(this.reply)}>${this.#text(pieces, place)}</p>
-      <div class="meta">${this.#sure(statement.certainty, statement.certainty_by)}${this.#chips(statement.citations, place)}</div>
+      <div class="meta">${this.#sure(statement, place)}${this.#chips(statement.citations, place)}</div>
       ${this.#panel(place)}
     </section>`;
   }
@@ -121,21 +123,20 @@ export class GuideReply extends LitElement {
   #disagreement(pieces) {
     const { t } = this.about;
     const d = this.reply.disagreement;
-    const language = textLanguage(this.reply);
     return html`<section class="disagreement" aria-label=${t("disagree")}>
       <h3>${t("disagree")}</h3>
-      <p lang=${language}>${d.summary}</p>
-      <div class="sides">
+      <p>${d.summary}</p>
+      <div class="sides ${d.positions.length > 2 ? "many" : ""}">
         ${d.positions.map(
           (p, i) => html`<div class="side">
             <h4>${d.positions.length > 2 ? t("side_n", { n: i + 1 }) : t(i ? "side_two" : "side_one")}</h4>
-            <p class="said" lang=${language}>${this.#text(pieces[i], `d${i}`)}</p>
-            <div class="meta">${this.#sure(p.certainty, p.certainty_by)}${this.#chips(p.citations, `d${i}`)}</div>
+            <p class="said">${this.#text(pieces[i], `d${i}`)}</p>
+            <div class="meta">${this.#sure(p, `d${i}`)}${this.#chips(p.citations, `d${i}`)}</div>
             ${this.#panel(`d${i}`)}
           </div>`,
         )}
       </div>
-      <p class="why" lang=${language}><strong>${t("why_differ")}:</strong> ${d.why}</p>
+      <p class="why"><strong>${t("why_differ")}:</strong> ${d.why}</p>
     </section>`;
   }
 
@@ -150,17 +151,15 @@ export class GuideReply extends LitElement {
     const { t, clinic, kiosk } = this.about;
     const { kind, clinician } = this.reply;
     if (!clinician || kind === "smalltalk" || kind === "urgent") return nothing;
-    const phone = clinic.phone && !kiosk;
     return html`<div class="clinician">${icon("clinician")}<div>
       <p>${clinician}</p>
       ${clinic.phone || clinic.booking
         ? html`<p class="clinic-ways">
-            ${phone ? html`<a class="button" href="tel:${clinic.phone.dial}">${icon("phone")}<span>${t("call_clinic", { name: clinic.name })}: ${clinic.phone.say}</span></a>` : nothing}
-            ${clinic.phone && kiosk ? html`<span><strong>${clinic.name}</strong>: ${clinic.phone.say}</span>` : nothing}
-            ${clinic.hours ? html`<span class="hours">${clinic.hours}</span>` : nothing}
+            ${clinic.phone && !kiosk ? html`<a class="button" href="tel:${clinic.phone.dial}">${icon("phone")}<span>${t("call_number", { number: clinic.phone.say })}</span></a>` : nothing}
             ${clinic.booking && !kiosk
               ? html`<a class="button" href=${clinic.booking} target="_blank" rel="noopener noreferrer">${icon("calendar")}<span>${t("book")} <span class="unseen">(${t("new_tab")})</span></span></a>`
               : nothing}
+            <span class="hours"><strong>${clinic.name}</strong>${clinic.phone && kiosk ? `: ${clinic.phone.say}` : nothing}${clinic.hours ? `, ${clinic.hours}` : nothing}</span>
           </p>`
         : nothing}
     </div></div>`;
@@ -207,14 +206,18 @@ export class GuideReply extends LitElement {
     const { t, kiosk } = this.about;
     const positions = reply.disagreement?.positions ?? [];
     const { pieces, unused } = markTerms([...reply.statements.map((s) => s.text), ...positions.map((p) => p.claim)], reply.glossary);
+    // Numbers first; but what we say to somebody in danger must not end up below a long list of them.
+    const near = reply.kind === "urgent" && reply.contacts.length > FIRST_CONTACTS + 1 ? FIRST_CONTACTS : reply.contacts.length;
+    const [first, others] = [reply.contacts.slice(0, near), reply.contacts.slice(near)];
     const judged = ["answer", "abstain", "decline"].includes(reply.kind);
     return html`<article class="reply ${reply.kind}" tabindex="-1" lang=${reply.language} aria-label=${reply.kind === "urgent" ? t("help_now") : t("answer")}>
-      ${reply.contacts.length
+      ${first.length
         ? html`<section class="help" aria-label=${t("help_now")}>
-            ${kiosk && reply.kind === "urgent" ? html`<p class="staff-now">${t("emergency_staff")}</p>` : nothing}${contactList(reply.contacts, t, kiosk)}
+            ${kiosk && reply.kind === "urgent" ? html`<p class="staff-now">${t("emergency_staff")}</p>` : nothing}${contactList(first, t, kiosk)}
           </section>`
         : nothing}
       ${reply.lead ? html`<p class="lead">${reply.lead}</p>` : nothing}
+      ${others.length ? html`<section class="help more-help"><h3>${t("more_help")}</h3>${contactList(others, t, kiosk)}</section>` : nothing}
       ${reply.statements.map((s, i) => this.#statement(s, pieces[i], i))}
       ${reply.disagreement ? this.#disagreement(pieces.slice(reply.statements.length)) : nothing}
       ${reply.notices.map((n) => this.#notice(n))} ${this.#clinician()}

@@ -35,9 +35,15 @@ svg{width:26px;height:26px;flex:none;fill:none;stroke:currentColor;stroke-width:
 dialog{box-sizing:border-box;padding:0;border:0;overflow:hidden;position:fixed;inset:auto 20px 20px auto;${side}:20px;${other}:auto;width:min(460px,calc(100vw - 40px));height:min(780px,calc(100dvh - 40px));
 max-width:none;max-height:none;border-radius:18px;background:${clinic.ground};box-shadow:0 12px 48px rgb(20 16 36/.38)}
 dialog::backdrop{background:rgb(20 16 36/.32)}
-iframe{display:block;width:100%;height:100%;border:0;color-scheme:normal}
+iframe{position:absolute;inset:0;width:100%;height:100%;border:0;color-scheme:normal;visibility:hidden}
+.ready iframe{visibility:visible}
+.ready .wait{display:none}
+.wait{box-sizing:border-box;padding:28px 24px;font:18px/1.5 system-ui,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif;color:#262133;visibility:hidden;animation:late 0s 3s forwards}
+.wait p{margin:0 0 16px}
+.wait a{display:inline-flex;align-items:center;min-height:44px;color:${clinic.accent}}
+@keyframes late{to{visibility:visible}}
 @media(max-width:600px),(max-height:560px){dialog{inset:0;width:100vw;height:100dvh;border-radius:0}}
-@media(prefers-color-scheme:dark){dialog{background:${clinic.darkGround}}}
+@media(prefers-color-scheme:dark){dialog{background:${clinic.darkGround}}.wait,.wait a{color:#f1eef6}}
 @media(forced-colors:active){button,dialog{border:2px solid ButtonText}}
 @media print{:host{display:none!important}}`);
     root.adoptedStyleSheets = [style];
@@ -55,22 +61,33 @@ iframe{display:block;width:100%;height:100%;border:0;color-scheme:normal}
 
     const dialog = make("dialog", { "aria-label": words.title });
     let frame;
-    let loaded = false;
+    const addressOf = (path) => {
+      const address = new URL(path, origin);
+      address.searchParams.set("lang", language);
+      if (data.region) address.searchParams.set("region", data.region);
+      return address.href;
+    };
+    const line = (...inside) => {
+      const p = make("p", {});
+      p.append(...inside);
+      return p;
+    };
+    // Seen only where the chat does not come: nobody is left before an empty window without a way on or out.
+    const wait = make("div", { class: "wait" });
+    const link = make("a", { href: addressOf("/"), target: "_blank", rel: "noopener noreferrer" });
+    link.append(words.widget_tab);
+    const close = make("button", { type: "button" });
+    close.append(words.close);
+    wait.append(line(words.widget_slow), line(link), line(words.sheet_danger), close);
+    dialog.append(wait);
     const open = () => {
       if (!frame) {
-        const address = new URL("/chat", origin);
-        address.searchParams.set("lang", language);
-        if (data.region) address.searchParams.set("region", data.region);
         frame = make("iframe", {
           title: words.title,
           // popups: source links and tel: open; modals: print; the rest of the site stays out of reach
           sandbox: "allow-scripts allow-same-origin allow-forms allow-modals allow-popups allow-popups-to-escape-sandbox",
           referrerpolicy: "no-referrer",
-          src: address.href,
-        });
-        frame.addEventListener("load", () => {
-          loaded = true;
-          greet();
+          src: addressOf("/chat"),
         });
         dialog.append(frame);
       }
@@ -78,14 +95,20 @@ iframe{display:block;width:100%;height:100%;border:0;color-scheme:normal}
       greet();
     };
     const greet = () => {
-      if (!dialog.open || !loaded) return;
+      if (!dialog.open || !dialog.className) return;
       frame.focus();
       frame.contentWindow.postMessage("ketamine-guide:opened", origin);
     };
     button.addEventListener("click", open);
+    close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     addEventListener("message", (event) => {
-      if (event.origin === origin && frame && event.source === frame.contentWindow && event.data === "ketamine-guide:close") dialog.close();
+      if (event.origin !== origin || !frame || event.source !== frame.contentWindow) return;
+      if (event.data === "ketamine-guide:close") dialog.close();
+      if (event.data === "ketamine-guide:ready") {
+        dialog.className = "ready";
+        greet();
+      }
     });
     // a clinic's own link or button may open it too
     document.addEventListener("click", (event) => {
