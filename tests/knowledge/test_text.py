@@ -85,6 +85,8 @@ def speller() -> Speller:
     counts = {
         "ketamine": 50,
         "ketamina": 2,
+        "ketamin": 2,
+        "bladdre": 1,
         "fibromyalgia": 9,
         "pain": 30,
         "pains": 3,
@@ -92,7 +94,7 @@ def speller() -> Speller:
         "bladder": 4,
         "5-year": 9,
     }
-    return Speller(counts, known=["paint", "rates"])
+    return Speller(counts, known=["paint", "rates", "ketamina"])
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,8 @@ def speller() -> Speller:
         ("blader, Blader", "bladder, bladder"),
         ("paint", "paint"),
         ("ketamina", "ketamina"),
+        ("ketamin", "ketamine"),  # a phrasing's own misspelling, 25 times rarer
+        ("bladdre", "bladdre"),  # not that rare: it may be a word
         ("raree", "raree"),
         ("pin", "pin"),
         ("xyzzy", "xyzzy"),
