@@ -211,7 +211,7 @@ class Screen:
                 danger_signs=core.category == "medical_emergency",
             )  # fmt: skip
         gentle = [hit for view in views for hit in self.gentle.hits(view)]
-        repaired = views[1].strip() if len(views) == 2 and len(text) <= _WINDOW else ""
+        repaired = views[1].strip() if len(views) > 1 and len(text) <= _WINDOW else ""
         parts = self._parts(text, repaired, recent, vector, guess)
         found = self._classify(parts)
         if found is not None:
