@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,8 +150,9 @@ class Screen:
         urgent = RuleSet.load(folder, rule_files(folder, CATEGORIES), spellings)
         gentle = RuleSet.load(folder, rule_files(folder, ("soon", "low_mood")), spellings)
         facts = RuleSet.load(folder, rule_files(folder, ("minor",)), spellings)
-        vocabulary = urgent.vocabulary | gentle.vocabulary
-        normaliser = Normaliser(vocabulary, load_protect(folder / "protect.txt"), spellings)
+        uses = sum((Counter(u) for rules in (urgent, gentle) for u in rules.uses.values()), Counter())
+        spanish = {w for rules in (urgent, gentle) for w in rules.uses["es"]} - {w for rules in (urgent, gentle) for w in rules.uses["en"]}
+        normaliser = Normaliser(uses, load_protect(folder / "protect.txt"), spellings, uses, spanish)
         classifier = None
         if weights is not None:
             from knowledge.safety.classifier import Classifier
