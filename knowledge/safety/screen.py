@@ -281,7 +281,8 @@ class Screen:
 
     def _parts(self, text: str, repaired: str, recent: Sequence[str], vector: np.ndarray | None, guess: Guess) -> list[_Part]:
         """What the classifier looks at, with vectors: the message, the sentences of a long one, the message with its spelling
-        repaired, and the last messages joined."""
+        repaired, and the last messages joined.
+        """
         if self.classifier is None or guess.foreign or not text.strip():
             return []
         # danger told in one sentence of a long, polite message drowns in the whole: each sentence is looked at as well
