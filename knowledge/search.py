@@ -255,17 +255,17 @@ class Search:
                 break
             if not any(self._alike(c.id, other.id) for other in chosen):
                 chosen.append(c)
+        bottom = next((c for c in same if c.topic == first.topic and self.content.statements[c.id].bottom_line), None)
+        if bottom and bottom.score >= first.score - 2 * gap:
+            rest = [c for c in chosen if c is not bottom]
+            leads = bottom.score >= first.score - self.calibration["lead_gap"]
+            chosen = [bottom, *rest][:limit] if leads else [*rest[: limit - 1], bottom]
         topics = {c.topic for c in chosen}
         other = max((c for c in same if c.topic not in topics), key=self._fit, default=None)
         if len(topics) == 1 and other and self._fit(other) >= max(self._fit(c) for c in chosen):
             # the topic classifier spoke for one topic, the words fit another as well: both are shown
             chosen = [*chosen[: limit - 1], other]
-        bottom = next((c for c in same if c.topic == first.topic and self.content.statements[c.id].bottom_line), None)
-        if bottom is None or bottom.score < first.score - 2 * gap:
-            return chosen
-        rest = [c for c in chosen if c is not bottom]
-        leads = bottom.score >= first.score - self.calibration["lead_gap"]
-        return [bottom, *rest][:limit] if leads else [*rest[: limit - 1], bottom]
+        return chosen
 
     def _fit(self, c: Candidate) -> float:
         """Score without the topic classifier's part."""
