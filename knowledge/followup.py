@@ -109,8 +109,7 @@ class Reader:
         names_ketamine = ("medicines", "ketamine") in mentions
         things = bool(names["conditions"] or names["medicines"] or names["routes"])
         if language == "es":
-            bare = Context() if not self.leans(text, follows) else context
-            composed = self._composed(names, bare, names_ketamine)
+            composed = self._composed(names, context if self.leans(text, follows) else Context(), names_ketamine)
             return [Reading(composed, "composed"), own] if composed else [own]
         points = bool(_POINTS.search(text))
         # what names its own thing and its own aspect, or says ketamine and points at nothing, stands for itself

@@ -15,11 +15,12 @@ os.environ["RASA_TELEMETRY_ENABLED"] = "false"
 
 from jsonschema import ValidationError
 from rasa.core.actions.action import RemoteAction
+from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.training_data.message import Message
 
 from bot import patches
-from bot.featurizer import SentenceVector, current_vector, decode_vector
+from bot.featurizer import LENGTH, NGrams, SentenceVector, current_vector, decode_vector
 from bot.importer import KnowledgeImporter
 
 VECTOR = np.linspace(-1, 1, 384, dtype="<f4")
@@ -39,7 +40,7 @@ def test_the_vector_of_the_metadata_is_used_and_taken_out() -> None:
     metadata = {"vector": SENT, "region": "US"}
     message = Message(data={"text": "does it help", "metadata": metadata})
     featurizer().process([message])
-    np.testing.assert_array_equal(message.features[0].features[0], VECTOR)
+    np.testing.assert_array_equal(message.features[0].features[0], LENGTH * VECTOR)
     assert metadata == {"region": "US"}, "the vector would end in the tracker"
     assert current_vector.get() == SENT
 
@@ -52,8 +53,28 @@ def test_a_vector_that_is_none_is_refused(value: object) -> None:
 def test_without_metadata_the_featurizer_encodes() -> None:
     message = Message(data={"text": "does ketamine help crps"})
     featurizer().process([message])
-    assert abs(np.linalg.norm(message.features[0].features[0]) - 1) < 1e-5
+    assert abs(np.linalg.norm(message.features[0].features[0]) - LENGTH) < 1e-4
     assert current_vector.get() is None
+
+
+def ngrams(text: str) -> np.ndarray:
+    message = Message(data={"text": text})
+    NGrams({**NGrams.get_default_config()}, "ngrams").process([message])
+    (feature,) = message.features
+    assert feature.is_sparse() and feature.features.shape[0] == 1
+    return feature.features.toarray()[0]
+
+
+def test_ngrams_are_as_long_for_a_story_as_for_a_word() -> None:
+    for text in ("crps", "should I", "a long story of a hand that burned for years and years and of doctors. should I try it? " * 4):
+        characters, words = np.split(ngrams(text), 2)
+        assert abs(np.linalg.norm(characters) - LENGTH) < 1e-4 and abs(np.linalg.norm(words) - LENGTH) < 1e-4
+
+
+def test_ngrams_see_words_and_nothing_but_words() -> None:
+    np.testing.assert_array_equal(ngrams("Should I, then?"), ngrams("should i then"))
+    assert not np.array_equal(ngrams("should i"), ngrams("i should"))
+    assert not ngrams("?!").any()
 
 
 def test_the_fingerprint_changes_with_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +111,14 @@ def test_the_action_call_is_small_and_carries_the_vector() -> None:
     assert call["tracker"]["events"] == [] and call["domain"] == {}
     assert call["tracker"]["latest_message"]["metadata"]["vector"] == SENT
     assert len(str(call)) < 4000
+
+
+def test_the_action_call_carries_every_intent() -> None:
+    ranking = [{"name": "advice_dose", "confidence": 0.5}, {"name": "ask", "confidence": 0.3}]
+    heard = UserUttered("x", intent=ranking[0], parse_data={"intent": ranking[0], "intent_ranking": ranking, "text": "x", "entities": []})
+    tracker = DialogueStateTracker.from_events("c_1", [heard])
+    latest = RemoteAction("action_answer", None)._action_call_format(tracker, SimpleNamespace())["tracker"]["latest_message"]
+    assert latest["intent_ranking"] == ranking and latest["intent"] == ranking[0]
 
 
 def test_rasas_logs_drop_text() -> None:
