@@ -95,7 +95,11 @@ def _explain(args: argparse.Namespace) -> int:
     decision = decider.decide(args.text, region=args.region, language=language)
     debug = decision.debug
     print(f"language    {language}")
+    # Rasa alone knows the intents; the debug field of a reply has them
+    print(f"intents     {debug['intents'] or 'not asked: the search decides alone'}")
     print(f"query       {debug.get('composed') or debug['query']}")
+    if len(debug.get("readings", ())) > 1:
+        print(f"readings    {' | '.join(debug['readings'])} ({debug['reading']} taken)")
     print(f"decision    {decision.kind} {decision.reason or ''} – {debug.get('because', '')}")
     if "confidence" in debug:
         print(f"confidence  {debug['confidence']}  {debug['features']}")
