@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import lru_cache
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import structlog
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from knowledge.decide import Decider
@@ -21,6 +22,7 @@ from knowledge.decision import Context, Decision
 from knowledge.load import load_decider
 
 TIMEOUT = 1.5  # seconds; the web server gives up after 3
+DEBUG = os.environ.get("KETAMINE_GUIDE_DEBUG_REPLIES", "").lower() in ("1", "true", "yes", "on")
 # one more than the cores, so that a slow message does not hold up the next
 _POOL = ThreadPoolExecutor(max_workers=3, thread_name_prefix="decide")
 log = structlog.get_logger()
@@ -41,20 +43,24 @@ def vector_of(metadata: dict[str, Any]) -> np.ndarray | None:
     return vector if vector.shape == (384,) and np.isfinite(vector).all() else None
 
 
+def intents_of(message: dict[str, Any]) -> dict[str, float]:
+    """Each intent's probability, the likeliest first; Rasa's ranking, or its one intent where there is none."""
+    ranking = message.get("intent_ranking") or [message.get("intent") or {}]
+    return {str(e["name"]): float(e.get("confidence") or 0.0) for e in ranking if e.get("name")}
+
+
 async def decide(tracker: Tracker) -> Decision:
     """The Decision on the newest message; every failure becomes a Decision too."""
     message = tracker.latest_message or {}
     metadata = message.get("metadata") or {}
     request_id = str(metadata.get("request_id", ""))
-    intent = message.get("intent") or {}
     try:
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(
             _POOL,
             lambda: decider().decide(
                 message.get("text") or "",
-                intent=intent.get("name"),
-                confidence=float(intent.get("confidence") or 0.0),
+                intents=intents_of(message),
                 vector=vector_of(metadata),
                 context=Context.of(tracker.current_slot_values()),
                 region=metadata.get("region"),
@@ -70,11 +76,11 @@ async def decide(tracker: Tracker) -> Decision:
         return Decision("unavailable", reason="down")
 
 
-def memory(context: Context) -> list[EventType]:
-    """The conversation's memory as slots."""
+def memory(context: Context, slots: dict[str, Any]) -> list[EventType]:
+    """What changed in the conversation's memory, as slots: each event is a row in Rasa's tracker store."""
     values = asdict(context)
     values["last_ids"] = list(context.last_ids)
-    return [SlotSet(name, value) for name, value in values.items()]
+    return [SlotSet(name, value) for name, value in values.items() if (slots.get(name) or None) != (value or None)]
 
 
 class _Decides:
@@ -83,8 +89,14 @@ class _Decides:
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[EventType]:
         """Called by rasa-sdk with one message's state."""
         decision = await decide(tracker)
-        dispatcher.utter_message(json_message={"decision": decision.to_dict()})
-        return [] if decision.kind == "unavailable" else memory(decision.context)
+        message = decision.to_dict()
+        if not DEBUG:
+            # only a reply's `debug` field shows it; it is most of what Rasa would keep of a turn
+            message["debug"] = {}
+        dispatcher.utter_message(json_message={"decision": message})
+        remembered = [] if decision.kind == "unavailable" else memory(decision.context, tracker.current_slot_values())
+        # said here, because Rasa would ask its policies again only to hear that it is the patient's turn
+        return [*remembered, FollowupAction("action_listen")]
 
 
 class ActionAnswer(_Decides, Action):

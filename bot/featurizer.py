@@ -1,4 +1,4 @@
-"""The sentence vector as Rasa's dense feature.
+"""What the intent classifier sees of a message: its sentence vector, and its character and word n-grams.
 
 In serving, `web` has already encoded the message and sends the vector in the metadata: a turn costs one encoding. It is
 taken out of the metadata here, so that it never enters the tracker, and handed to the action call through a context
@@ -7,26 +7,34 @@ variable. Training, `rasa shell` and `rasa test` have no such metadata and encod
 
 import base64
 import binascii
+import re
 from contextvars import ContextVar
 from typing import Any, Dict, List, Optional, Text, Type
 
 import numpy as np
+import scipy.sparse
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.featurizers.dense_featurizer.dense_featurizer import DenseFeaturizer
+from rasa.nlu.featurizers.sparse_featurizer.sparse_featurizer import SparseFeaturizer
 from rasa.nlu.tokenizers.tokenizer import Tokenizer
 from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, TEXT
 from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
+from sklearn.feature_extraction.text import HashingVectorizer
 
 from bot import patches
 from bot.place import build_folder
 from knowledge.encoder import DIMENSIONS, Encoder
 
 METADATA_KEY = "vector"
+# Rasa's classifier takes no strength of regularisation: longer features stand for a weaker one
+LENGTH = 3.0
+BUCKETS = 2**14
+NOT_A_WORD = re.compile(r"[^\w']+")
 current_vector: ContextVar[Optional[Text]] = ContextVar("current_vector", default=None)
 
 
@@ -101,4 +109,59 @@ class SentenceVector(DenseFeaturizer, GraphComponent):
         return self._encoder.encode(texts)
 
     def _add(self, message: Message, vector: np.ndarray) -> None:
-        message.add_features(Features(vector[None, :], FEATURE_TYPE_SENTENCE, TEXT, self._config["alias"] or "vector"))
+        message.add_features(Features(LENGTH * vector[None, :], FEATURE_TYPE_SENTENCE, TEXT, self._config["alias"] or "vector"))
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
+class NGrams(SparseFeaturizer, GraphComponent):
+    """Hashed character and word n-grams, each of length LENGTH whatever the message's.
+
+    Rasa's own counts grow with the message: a long story with one question at its end was told with certainty to be anything.
+    """
+
+    def __init__(self, config: Dict[Text, Any], name: Text) -> None:
+        super().__init__(name, config)
+        common = {"n_features": BUCKETS, "alternate_sign": False}
+        self._parts = (
+            HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), **common),
+            HashingVectorizer(analyzer="word", ngram_range=(1, 3), token_pattern=r"\b\w+\b", **common),  # noqa: S106
+        )
+
+    @classmethod
+    def required_components(cls) -> List[Type]:
+        """A tokenizer must stand before it."""
+        return [Tokenizer]
+
+    @staticmethod
+    def get_default_config() -> Dict[Text, Any]:
+        """Rasa looks for `alias` in every featurizer."""
+        return {**SparseFeaturizer.get_default_config(), "alias": None}
+
+    @classmethod
+    def validate_config(cls, config: Dict[Text, Any]) -> None:
+        """There is nothing to get wrong."""
+
+    @classmethod
+    def create(cls, config: Dict[Text, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "NGrams":
+        """Rasa's factory."""
+        return cls(config, execution_context.node_name)
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        """Add the n-grams to each message."""
+        texts = [plain(m.get(TEXT) or "") for m in messages]
+        if not texts:
+            return messages
+        rows = LENGTH * scipy.sparse.hstack([part.transform(texts) for part in self._parts]).tocsr()
+        for message, row in zip(messages, rows):
+            message.add_features(Features(row.tocoo(), FEATURE_TYPE_SENTENCE, TEXT, self._config["alias"] or "ngrams"))
+        return messages
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """Add the n-grams to all training examples."""
+        self.process([e for e in training_data.training_examples if e.get(TEXT)])
+        return training_data
+
+
+def plain(text: Text) -> Text:
+    """Lower case, words and their apostrophes only."""
+    return " ".join(w for w in NOT_A_WORD.split(text.lower()) if w)

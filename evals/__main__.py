@@ -1,4 +1,4 @@
-"""`python -m evals run | tune`: measure, and calibrate on the development split."""
+"""`python -m evals run | tune | ablation`: measure; calibrate and compare on the development split."""
 
 from __future__ import annotations
 
@@ -66,6 +66,14 @@ def _tune(_: argparse.Namespace) -> int:
     return 0
 
 
+def _ablation(_: argparse.Namespace) -> int:
+    from evals.ablation import table
+    from knowledge.load import load_decider
+
+    print(table(load_decider().search))
+    return 0
+
+
 def main() -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m evals")
@@ -76,6 +84,7 @@ def main() -> int:
     sub.add_argument("--wrong", action="store_true", help="list the cases that went wrong; for the development split")
     sub.set_defaults(run=_run)
     commands.add_parser("tune", help="fit the calibration on the development split").set_defaults(run=_tune)
+    commands.add_parser("ablation", help="what each part of the ranking is worth, on the development split").set_defaults(run=_ablation)
     args = parser.parse_args()
     return int(args.run(args))
 

@@ -7,6 +7,7 @@ Rounds alternate, so that a busy machine is busy for both.
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,10 +23,12 @@ import httpx
 
 from knowledge.build import current
 from knowledge.safety.screen import Screen
+from tools.burst import burst
 from tools.running import ROOT, Server, free_port, running
 from web.settings import settings
 
 ROUNDS = 3
+EMERGENCY = "I took too much and can't breathe"
 SINGLE = 40
 AT_ONCE = 16
 BURST = 160
@@ -101,6 +104,31 @@ def screen_times() -> None:
     print(f"screen: p50 {statistics.median(ordinary):.1f} ms, worst of 2,000 characters {worst:.1f} ms")
 
 
+def emergency_among(server: Server, others: int = 64, rounds: int = 4) -> None:
+    """The dialogue stopped, 64 ordinary messages at one instant, one emergency among them: first, in the middle, last."""
+    for name, place in (("first", 0), ("in the middle", others // 2), ("last", others)):
+        times, slowest = [], 0.0
+        for _ in range(rounds):
+            messages = [(server.start(), QUESTIONS[i % len(QUESTIONS)]) for i in range(others)]
+            messages.insert(place, (server.start(), EMERGENCY))
+            server.wait_answering()  # the breaker is closed again
+            server.send("rasa", signal.SIGSTOP)
+            try:
+                results = burst(server.url, messages)
+            finally:
+                server.send("rasa", signal.SIGCONT)
+            urgent = results.pop(place)
+            if urgent["reply"]["kind"] != "urgent" or {r["reply"]["kind"] for r in results} != {"unavailable"}:
+                raise RuntimeError("a wrong reply in the burst")
+            times.append(urgent["ms"])
+            slowest = max(slowest, *(r["ms"] for r in results))
+        print(
+            f"emergency {name} among {others} with the dialogue stopped: min {min(times):.0f}, median {statistics.median(times):.0f}, "
+            f"max {max(times):.0f} ms; the others after {slowest / 1000:.1f} s at most",
+            flush=True,
+        )
+
+
 def ask(server: Server, i: int) -> None:
     """One full cited answer in a conversation of its own, without the time to begin it."""
     reply = server.say(_conversations.pop(), QUESTIONS[i % len(QUESTIONS)])
@@ -141,6 +169,7 @@ def main() -> int:
                     f"stock hello p50 {statistics.median(stocks):.0f} p95 {p95(stocks):.0f} ms, {theirs['rate'][-1]:.0f}/s",
                     flush=True,
                 )
+            emergency_among(server)
     print(f"answer: p50 {statistics.median(ours['times']):.0f} ms, p95 {p95(ours['times']):.0f} ms, {statistics.median(ours['rate']):.0f} messages/s at {AT_ONCE} at once")
     print(f"stock:  p50 {statistics.median(theirs['times']):.0f} ms, p95 {p95(theirs['times']):.0f} ms, {statistics.median(theirs['rate']):.0f} messages/s at {AT_ONCE} at once")
     print(f"ratio p50: {statistics.median(ours['times']) / statistics.median(theirs['times']):.2f}")

@@ -52,3 +52,8 @@ def load(*sets: str, split: Split | None = None) -> list[Question]:
                 label = {k: v for k, v in entry.items() if k not in ("id", "q")}
                 found.append(Question(entry["id"], path.stem, text, side, label))
     return found
+
+
+def labels() -> dict[str, dict[str, Any]]:
+    """Acceptable statements of the in-scope questions (`ids`) and topics right as well (`also`), by question id."""
+    return {e["id"]: e for e in yaml.safe_load((ROOT / "questions" / "labels.yml").read_text("utf-8"))}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import ItemsView, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,8 @@ class Answerer:
         self.version = version
         self.signatures = Signatures(content)
         self._terms = {language: _term_pattern(content, language) for language in LANGUAGES}
+        # the texts are few and always the same; looking for all terms in one takes a millisecond
+        self._terms_in = lru_cache(maxsize=4096)(self._find_terms)
 
     # -- replies -----------------------------------------------------------------------------------------------------
 
@@ -238,16 +241,17 @@ class Answerer:
         if reply["disagreement"]:
             texts += [p["claim"] for p in reply["disagreement"]["positions"]]
         # statements without Spanish text stand in English: their terms are looked up in both
-        found: dict[int, None] = {}
-        for lang in dict.fromkeys((language, "en")):
-            pattern, owner = self._terms[lang]
-            for match in pattern.finditer(" ".join(texts)):
-                found.setdefault(owner[match.group(1).lower()])
+        found = dict.fromkeys(i for lang in dict.fromkeys((language, "en")) for text in texts for i in self._terms_in(text, lang))
         entries = [self.content.terms[i] for i in found][:GLOSSARY_LIMIT]
         return [
             {"term": said(t.term, language), "plain": said(t.plain, language)}
             for t in entries
         ]
+
+    def _find_terms(self, text: str, language: str) -> tuple[int, ...]:
+        """Positions in `content.terms` of the terms in a text, in order of appearance."""
+        pattern, owner = self._terms[language]
+        return tuple(dict.fromkeys(owner[match.group(1).lower()] for match in pattern.finditer(text)))
 
     def _legend(self, certainty: str, by: str | None, language: str) -> str:
         line = self.say(f"legend_{certainty}", language)

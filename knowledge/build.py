@@ -35,6 +35,7 @@ import numpy as np
 from knowledge.content import CONTENT, Content, read_yaml
 from knowledge.encoder import Encoder
 from knowledge.errors import BuildCorrupt, BuildError, BuildMissing
+from knowledge.topics import TopicClassifier
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
@@ -288,7 +289,7 @@ def _index(made: Path, content: Content, encoder: Encoder, dialogue: dict[str, d
     faiss.write_index(index, str(made / "index.faiss"))
     data = [{"statement": r[0], "language": r[1], "kind": r[2], "text": t} for r, t in zip(rows, texts, strict=True)]
     (made / "rows.json").write_text(json.dumps(data, ensure_ascii=False, indent=0), "utf-8")
-    _scope(made, content, encoder, data, vectors, dialogue)
+    _topics(made, content, encoder, data, vectors, dialogue)
     training = {
         "phrasings": [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps[:TAUGHT]],
         "examples": dialogue,
@@ -302,19 +303,15 @@ def topics_of(content: Content) -> list[str]:
     return sorted({s.topic for s in content.statements.values()})
 
 
-def _scope(
+def _topics(
     made: Path, content: Content, encoder: Encoder, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]
 ) -> None:
     """Train the topic classifier: every phrasing under its topic, out-of-scope examples under a class of their own."""
-    from sklearn.linear_model import LogisticRegression
-
     outside = [t for intent, by in dialogue.items() if intent.startswith("out_of_scope") for ts in by.values() for t in ts]
     topics = topics_of(content)
     labels = [topics.index(content.statements[r["statement"]].topic) for r in rows] + [len(topics)] * len(outside)
-    features = np.vstack([vectors, encoder.encode(outside)])
-    model = LogisticRegression(C=2, max_iter=400, class_weight="balanced").fit(features, labels)
-    order = np.argsort(model.classes_)
-    np.savez(made / "scope.npz", weights=model.coef_[order].astype(np.float32), bias=model.intercept_[order].astype(np.float32))
+    texts = [r["text"] for r in rows] + outside
+    TopicClassifier.train(texts, np.vstack([vectors, encoder.encode(outside)]), labels).save(made / "topics.npz")
 
 
 def _encode_with_progress(encoder: Encoder, texts: list[str], step: int = 1024) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from knowledge.decision import Context, Decision
+from knowledge.followup import Reader, Reading
 from knowledge.safety.decline import DeclineRules
 from knowledge.search import Candidate, Found, Search
 from knowledge.text import Entities
@@ -20,7 +22,9 @@ SMALLTALK = ("greet", "thanks", "goodbye", "help", "bot_challenge", "start_over"
 META = ("ask_source", "ask_certainty", "more")
 NO_STATEMENTS = ("supply", "misuse", "dose")  # nothing may look like an answer to these
 SUGGESTIONS = 3
-FOLLOW_UP_WORDS = 12
+META_WORDS = 14
+OUTSIDE = 0.6  # from this probability of being out of scope a message is taken as it stands
+TIE = 0.25  # what a statement on the last topic gains when the message points at the last answer
 
 
 class Decider:
@@ -35,13 +39,13 @@ class Decider:
         self.search = search
         self.decline = decline
         self.content = search.content
+        self.reader = Reader(search.content, search.namer)
 
     def decide(
         self,
         text: str,
         *,
-        intent: str | None = None,
-        confidence: float = 0.0,
+        intents: Mapping[str, float] | None = None,
         vector: np.ndarray | None = None,
         context: Context | None = None,
         region: str | None = None,
@@ -51,137 +55,124 @@ class Decider:
 
         Args:
             text: The patient's message, not empty.
-            intent: What the dialogue's classifier thinks it is; None when there is no dialogue (`ask`, `explain`).
-            confidence: The classifier's probability for that intent.
-            vector: The encoding (384,) of `Search.prepare(text)`, when the caller has it.
+            intents: The dialogue's intents with their probabilities; None when there is no dialogue (`ask`, `explain`).
+            vector: The encoding (384,) of `Search.repair(text)`, when the caller has it.
             context: The conversation's memory.
             region: The patient's region.
             language: The message's language; other than "en" and "es" it is not searched.
         """
-        context = context or Context()
-        prepared = self.search.prepare(text)
-        debug: dict[str, Any] = {"intent": intent, "intent_confidence": round(confidence, 3), "query": prepared}
-        decision = self._route(text, prepared, intent, confidence, vector, context, region, language, debug)
-        return replace(decision, build=self.search.build, debug={**debug, **decision.debug})
+        repaired = self.search.repair(text)
+        turn = _Turn(
+            text=text, repaired=repaired, named=self.search.prepare(repaired), entities=self.search.namer.find(repaired),
+            intents=dict(intents or {}), vector=vector, context=context or Context(), region=region, language=language,
+        )  # fmt: skip
+        turn.debug.update(intents={name: round(p, 3) for name, p in turn.likeliest(4)}, query=turn.named)
+        decision = self._route(turn)
+        return replace(decision, build=self.search.build, debug={**turn.debug, **decision.debug})
 
     # -- routes ------------------------------------------------------------------------------------------------------
 
-    def _route(
-        self, text: str, prepared: str, intent: str | None, confidence: float, vector: np.ndarray | None,
-        context: Context, region: str | None, language: str, debug: dict[str, Any],
-    ) -> Decision:  # fmt: skip
+    def _route(self, turn: _Turn) -> Decision:
         at = self.search.calibration
-        entities = self.search.namer.find(prepared)
-        refused = self.decline.check(text)
+        # what the conversation remembers decides neither of these two
+        refused = self.decline.check(turn.text)
         if refused is not None:
-            debug["because"] = f"decline rule {refused.rule}"
-            return self._decline(refused.reason, prepared, vector, context, region)
-        if intent in ADVICE and confidence >= at["advice_at"]:
-            debug["because"] = f"intent {intent}"
-            return self._decline(ADVICE[intent], prepared, vector, context, region)
-        if intent in SMALLTALK and confidence >= at["smalltalk_at"] and not (entities.conditions or entities.aspects):
-            debug["because"] = f"intent {intent}"
-            kept = Context() if intent == "start_over" else context
-            return Decision("smalltalk", lead="not_a_person" if intent == "bot_challenge" else _LEADS[intent], context=kept)
-        if intent in META and confidence >= at["followup_at"] and len(prepared.split()) <= 14:
-            return self._meta(intent, context, debug)
-        if language not in ("en", "es"):
-            debug["because"] = f"language {language}"
-            return Decision("abstain", reason="language", lead="abstain_language", context=context)
-        query = self._query(prepared, entities, intent, confidence, language, context, debug)
-        if query is None:
-            return Decision("clarify", lead="clarify_lead", suggestions=_OPENERS, context=context)
-        if query != prepared:
-            return self._answer(query, None, intent, confidence, context, region, debug)
-        decision = self._answer(prepared, vector, intent, confidence, context, region, debug)
-        if decision.kind == "answer" or not entities or not context.last_topic or len(prepared.split()) > FOLLOW_UP_WORDS:
-            return decision
-        # "and for how long": nothing by itself, an answer with what was asked before; what names nothing of ours stays unanswered
-        composed = self._compose(entities, context)
-        again = self._answer(composed, None, intent, confidence, context, region, dict(debug)) if composed else decision
-        return again if again.kind == "answer" else decision
+            return self._decline(turn, refused.reason, f"decline rule {refused.rule}")
+        advice = turn.sum(ADVICE)
+        turn.debug["advice"] = round(advice, 3)
+        if advice >= at["advice_at"]:
+            intent = max(ADVICE, key=lambda name: turn.intents.get(name, 0.0))
+            return self._decline(turn, ADVICE[intent], f"requests for advice {advice:.2f} at least {at['advice_at']}")
+        if turn.language not in ("en", "es"):
+            turn.debug["because"] = f"language {turn.language}"
+            return Decision("abstain", reason="language", lead="abstain_language", context=turn.context)
+        intent, likely = turn.likeliest(1)[0] if turn.intents else ("", 0.0)
+        names = bool(turn.entities.conditions or turn.entities.aspects)
+        if intent in SMALLTALK and likely >= at["smalltalk_at"] and not names:
+            turn.debug["because"] = f"intent {intent}"
+            kept = Context() if intent == "start_over" else turn.context
+            return Decision("smalltalk", lead=_LEADS[intent], context=kept)
+        meta = max(META, key=lambda name: turn.intents.get(name, 0.0))
+        aside = turn.entities.conditions or turn.entities.medicines or turn.entities.routes or turn.entities.aspects - {"evidence"}
+        if turn.sum(META) >= at["followup_at"] and not aside and len(turn.repaired.split()) <= META_WORDS:
+            return self._meta(meta, turn)
+        return self._answer(turn)
 
-    def _query(
-        self, prepared: str, entities: Entities, intent: str | None, confidence: float, language: str, context: Context, debug: dict[str, Any]
-    ) -> str | None:
-        """The text to search for: as asked, or composed from what the conversation remembers; None when there is nothing."""
-        own = bool((entities.conditions or entities.medicines - {"ketamine"} or entities.routes) and entities.aspects)
-        short = len(prepared.split()) <= FOLLOW_UP_WORDS
-        follows = intent == "followup" and confidence >= self.search.calibration["followup_at"] and not own
-        if follows and short and not context.last_topic and not entities:
-            debug["because"] = "a follow-up with nothing before it"
-            return None
-        if (follows and short and context.last_topic) or language == "es":
-            composed = self._compose(entities, context if follows else Context())
-            if composed:
-                debug["composed"] = composed
-                return composed
-        return prepared
-
-    def _compose(self, named: Entities, context: Context) -> str | None:
-        """A whole question from the lexicon: what is named now, else what was named before."""
-        lexicon = self.content.lexicon
-
-        def name(kind: str, own: frozenset[str], before: str | None) -> str | None:
-            chosen = min(own) if own else before
-            return next((e.names["en"][0] for e in getattr(lexicon, kind) if e.id == chosen), None)
-
-        aspect_id = min(named.aspects) if named.aspects else (context.aspect or "benefit")
-        if not named.aspects and not context.aspect and not (named.conditions or named.medicines - {"ketamine"} or named.routes):
-            return None
-        aspect = next((e for e in lexicon.aspects if e.id == aspect_id), None)
-        if aspect is None or aspect.question is None:
-            return None
-        new_subject = bool(named.conditions)
-        medicines = named.medicines - {"ketamine"} or named.medicines
-        return " ".join(
-            aspect.question.format(
-                condition=name("conditions", named.conditions, context.condition) or "chronic pain",
-                medicine=name("medicines", medicines, None if new_subject and not medicines else context.medicine) or "ketamine",
-                route=name("routes", named.routes, context.route) or "",
-            ).split()
-        )
-
-    def _answer(
-        self, query: str, vector: np.ndarray | None, intent: str | None, confidence: float, context: Context, region: str | None, debug: dict[str, Any]
-    ) -> Decision:
+    def _answer(self, turn: _Turn) -> Decision:
+        """Answer the first reading that finds an answer; else ask back or abstain by the best one's score."""
         at = self.search.calibration
-        asked = self.search.questions(query)
-        founds = [self.search.find(q, vector if len(asked) == 1 else None, region) for q in asked]
-        founds = [f for f in founds if f.confidence >= at["answer_at"]] or [max(founds, key=lambda f: f.confidence)]
-        best = founds[0]
-        score = best.confidence
-        if intent and intent.startswith("out_of_scope"):
-            score *= 1 - at["scope_weight"] * confidence
-        debug.update(_explain(best), score=round(score, 3))
-        if score < at["clarify_at"] or not best.candidates:
-            debug.setdefault("because", f"score {score:.2f} below {at['clarify_at']}")
-            outside = bool(intent and intent.startswith("out_of_scope"))
-            lead, reason = ("abstain_out_of_scope", "out_of_scope") if outside else ("abstain_no_statement", "no_statement")
-            return Decision("abstain", reason=reason, lead=lead, suggestions=_OPENERS, context=context)
-        if score < at["answer_at"]:
-            debug.setdefault("because", f"score {score:.2f} between {at['clarify_at']} and {at['answer_at']}")
-            topics = tuple(dict.fromkeys(c.topic for c in best.candidates))[: SUGGESTIONS + 1]
-            return Decision("clarify", lead="clarify_lead", suggestions=topics, topic=topics[0], context=context)
-        remembered = self._remember(best.entities, context, best.candidates[0].topic)
-        chosen = self._merge([self.search.choose(f) for f in founds])
-        debug.setdefault("because", f"score {score:.2f} at least {at['answer_at']}")
-        return self._shown("answer", chosen, remembered)
+        follows = turn.intents.get("followup", 0.0)
+        readings = self.reader.readings(turn.repaired, turn.named, turn.context, follows, turn.language)
+        if turn.sum(("out_of_scope",)) >= OUTSIDE and turn.language == "en":
+            readings = [r for r in readings if r.how == "own"]
+        if turn.leans_on_nothing(self.reader, at["followup_at"]):
+            turn.debug["because"] = "a follow-up with nothing before it"
+            return Decision("clarify", lead="clarify_lead", suggestions=_OPENERS, context=turn.context)
+        searched = []
+        for reading in readings:
+            founds = self._find(reading, turn)
+            searched.append((reading, founds))
+            if self._score(founds[0], turn) >= at["answer_at"]:
+                break
+        else:
+            searched.sort(key=lambda s: self._score(s[1][0], turn))
+        reading, founds = searched[-1]
+        best, score = founds[0], self._score(founds[0], turn)
+        turn.debug.update(_explain(best), score=round(score, 3), reading=reading.how, readings=[r.query for r in readings])
+        if reading.how != "own":
+            turn.debug["composed"] = reading.query
+        if best.candidates and score >= at["answer_at"]:
+            turn.debug["because"] = f"score {score:.2f} at least {at['answer_at']}"
+            chosen = self._merge([self.search.choose(f) for f in founds])
+            return self._shown("answer", chosen, self._remember(turn, best.candidates[0].topic))
+        if best.candidates and score >= at["clarify_at"]:
+            turn.debug["because"] = f"score {score:.2f} between {at['clarify_at']} and {at['answer_at']}"
+            return self._clarify(turn, best)
+        # "I have fibromyalgia": no question, yet something to go on
+        told = turn.entities.conditions and turn.sum(("out_of_scope",)) < at["followup_at"] and turn.language == "en"
+        if told and (asked := self.reader.about(turn.repaired)):
+            found = self.search.find(asked, None, turn.region)
+            if found.candidates and found.confidence >= at["answer_at"]:
+                turn.debug["because"] = f"names a condition, score {score:.2f} below {at['clarify_at']}"
+                return self._clarify(turn, found)
+        turn.debug["because"] = f"score {score:.2f} below {at['clarify_at']}"
+        outside = turn.intents.get("out_of_scope", 0.0) >= at["followup_at"]
+        lead, reason = ("abstain_out_of_scope", "out_of_scope") if outside else ("abstain_no_statement", "no_statement")
+        return Decision("abstain", reason=reason, lead=lead, suggestions=_OPENERS, context=turn.context)
 
-    def _decline(self, reason: str, prepared: str, vector: np.ndarray | None, context: Context, region: str | None) -> Decision:
-        found = self.search.find(prepared, vector, region)
+    def _clarify(self, turn: _Turn, found: Found) -> Decision:
+        topics = tuple(dict.fromkeys(c.topic for c in found.candidates))[: SUGGESTIONS + 1]
+        return Decision("clarify", lead="clarify_lead", suggestions=topics, topic=topics[0], context=self._remember(turn, topics[0]))
+
+    def _find(self, reading: Reading, turn: _Turn) -> list[Found]:
+        """Search for each question of a reading that finds an answer, the best at least."""
+        at = self.search.calibration
+        asked = self.search.questions(reading.query) if reading.how == "own" else [reading.query]
+        vector = turn.vector if asked == [turn.repaired] else None
+        founds = [_tied(self.search.find(q, vector, turn.region), reading.topic) for q in asked]
+        return [f for f in founds if self._score(f, turn) >= at["answer_at"]] or [max(founds, key=lambda f: f.confidence)]
+
+    def _score(self, found: Found, turn: _Turn) -> float:
+        weight = float(self.search.calibration["scope_weight"])
+        return found.confidence * (1 - weight * turn.sum(("out_of_scope",)))
+
+    def _decline(self, turn: _Turn, reason: str, because: str) -> Decision:
+        turn.debug["because"] = because
+        found = self.search.find(turn.named, turn.vector if turn.named == turn.repaired else None, turn.region)
         near = found.confidence >= self.search.calibration["decline_shows_at"]
+        turn.debug.update(_explain(found))
         if reason in NO_STATEMENTS or not near:
             topic = found.candidates[0].topic if near else None
-            return Decision("decline", reason=reason, topic=topic, suggestions=_OPENERS, context=context)
+            return Decision("decline", reason=reason, topic=topic, suggestions=_OPENERS, context=turn.context)
         topic = found.candidates[0].topic
         chosen = [c for c in self.search.choose(found) if c.topic == topic][:2]
-        shown = self._shown("decline", chosen, self._remember(found.entities, context, topic))
+        shown = self._shown("decline", chosen, self._remember(turn, topic))
         return replace(shown, reason=reason)
 
-    def _meta(self, intent: str, context: Context, debug: dict[str, Any]) -> Decision:
+    def _meta(self, intent: str, turn: _Turn) -> Decision:
         """Questions about the last answer."""
-        debug["because"] = f"intent {intent}"
+        turn.debug["because"] = f"intent {intent}"
+        context = turn.context
         last = [i for i in context.last_ids if i in self.content.statements]
         if not last:
             return Decision("clarify", lead="clarify_lead", suggestions=_OPENERS, context=context)
@@ -243,19 +234,60 @@ class Decider:
         entry = self.content.topics.get(topic)
         return tuple(entry.related)[:SUGGESTIONS] if entry else ()
 
-    def _remember(self, named: Entities, context: Context, topic: str) -> Context:
-        medicines = named.medicines - {"ketamine"} or named.medicines
+    def _remember(self, turn: _Turn, topic: str) -> Context:
+        """The last of each kind that was named; an aspect only for one turn, since the topic tells it after that."""
+        last = dict(self.search.namer.mentions(turn.repaired))
+        before = turn.context
         return replace(
-            context,
-            condition=min(named.conditions) if named.conditions else context.condition,
-            medicine=min(medicines) if medicines else context.medicine,
-            route=min(named.routes) if named.routes else context.route,
-            aspect=min(named.aspects) if named.aspects else context.aspect,
+            before,
+            condition=last.get("conditions", before.condition),
+            medicine=last.get("medicines", before.medicine),
+            route=last.get("routes", before.route),
+            aspect=last.get("aspects"),
             last_topic=topic,
         )
 
 
-_LEADS = {"greet": "greeting", "thanks": "thanks", "goodbye": "goodbye", "help": "help", "start_over": "restart"}
+@dataclass
+class _Turn:
+    """One message and what is known of it."""
+
+    text: str
+    repaired: str
+    named: str
+    entities: Entities
+    intents: dict[str, float]
+    vector: np.ndarray | None
+    context: Context
+    region: str | None
+    language: str
+    debug: dict[str, Any] = field(default_factory=dict)
+
+    def sum(self, names: Iterable[str]) -> float:
+        """Probability that the message is one of some intents."""
+        return sum(self.intents.get(name, 0.0) for name in names)
+
+    def likeliest(self, n: int) -> list[tuple[str, float]]:
+        """The n likeliest intents."""
+        return sorted(self.intents.items(), key=lambda item: -item[1])[:n]
+
+    def leans_on_nothing(self, reader: Reader, at: float) -> bool:
+        """Whether the message needs a turn before it and there is none."""
+        if self.context.last_topic or self.entities.conditions or self.entities.medicines or self.entities.routes:
+            return False
+        follows = self.intents.get("followup", 0.0)
+        return follows >= at and reader.leans(self.repaired, follows) and reader.hollow(self.repaired)
+
+
+def _tied(found: Found, topic: str | None) -> Found:
+    """The same with the candidates of a topic raised a little."""
+    if topic is None:
+        return found
+    raised = [replace(c, score=round(c.score + (TIE if c.topic == topic else 0.0), 4)) for c in found.candidates]
+    return replace(found, candidates=tuple(sorted(raised, key=lambda c: -c.score)))
+
+
+_LEADS = {"bot_challenge": "not_a_person", "greet": "greeting", "thanks": "thanks", "goodbye": "goodbye", "help": "help", "start_over": "restart"}
 _OPENERS = ("efficacy.general", "risk.general", "practical.what_happens")
 
 

@@ -17,20 +17,37 @@ import yaml
 from knowledge.build import topics_of
 from knowledge.content import Content
 from knowledge.encoder import Encoder
-from knowledge.schema import Statement
+from knowledge.schema import REGIONS
 from knowledge.sign import Signatures
 from knowledge.text import Entities, Namer, Preparer, Speller, count_words, parts
+from knowledge.topics import TopicClassifier
 
-BM25_WEIGHT = 0.2  # a bonus on the cosine; rank fusion made MiniLM worse on every clean set measured
 SIGNAL = {"conditions": (0.06, -0.10), "medicines": (0.05, -0.08), "routes": (0.03, -0.03), "aspects": (0.02, 0.0)}
-TOPIC_WEIGHT = 0.5  # times the topic classifier's probability
-BOTTOM_LINE = 0.02
 FOREIGN = -0.5
 HIDDEN = -9.0
 SHOWN = 4
 SAME = 0.90
 VERBATIM = 0.97
 DEPTH = 60
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What each part adds to a statement's score; `evals ablation` measures what each is worth.
+
+    Attributes:
+        dense: Times the cosine.
+        bm25: Times BM25 over the query's best: a bonus on the cosine. Rank fusion made the encoder worse on every clean set measured.
+        signals: Times the bonuses of SIGNAL.
+        topic: Times the topic classifier's probability.
+        bottom_line: For its topic's bottom line.
+    """
+
+    dense: float = 1.0
+    bm25: float = 0.2
+    signals: float = 1.0
+    topic: float = 0.5
+    bottom_line: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -86,10 +103,12 @@ class Search:
         content: Its content.
         encoder: The encoder whose vectors the index holds; None where every query brings its vector.
         require_signed: Leave out statements that no clinician has signed as they stand.
+        weights: Of the parts of the score.
     """
 
-    def __init__(self, folder: Path, content: Content, encoder: Encoder | None, require_signed: bool = False):
+    def __init__(self, folder: Path, content: Content, encoder: Encoder | None, require_signed: bool = False, weights: Weights | None = None):
         self.folder = folder
+        self.weights = weights or Weights()
         self.content = content
         self.encoder = encoder
         self.build = folder.name
@@ -99,17 +118,20 @@ class Search:
         ids = list(content.statements)
         place = {s: i for i, s in enumerate(ids)}
         self._ids = ids
+        # the rows of a statement lie together, in the order of the statements
         self._owner = np.array([place[r["statement"]] for r in self.rows])
+        self._first_row = np.searchsorted(self._owner, np.arange(len(ids) + 1))
         self._text_row = {r["statement"]: i for i, r in enumerate(self.rows) if r["kind"] == "text" and r["language"] == "en"}
         self._stemmer = Stemmer.Stemmer("english")
         self._bm25 = bm25s.BM25()
         self._bm25.index(self._tokens([r["text"] for r in self.rows]), show_progress=False)
         self._preparer = preparer(content, folder)
         self.namer = Namer(content.lexicon)
-        self._lexical: dict[str, Entities] = {s.id: _signals(s) for s in content.statements.values()}
+        self._signals = _Signals(content)
+        self._bottom_line = np.array([s.bottom_line for s in content.statements.values()], dtype=bool)
+        self._regions = {r: np.array([bool(s.regions) and r not in s.regions for s in content.statements.values()], dtype=bool) for r in REGIONS}
         self.calibration: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "calibration.yml").read_text("utf-8"))
-        scope = np.load(folder / "scope.npz")
-        self._scope_weights, self._scope_bias = scope["weights"], scope["bias"]
+        self._classifier = TopicClassifier.load(folder / "topics.npz")
         signatures = Signatures(content)
         self.require_signed, self._signatures = require_signed, signatures
         self._hidden = np.array([not self.shows(f"statement:{i}") for i in ids], dtype=bool)
@@ -130,8 +152,12 @@ class Search:
         return not self.require_signed or self._signatures.is_signed(what)
 
     def prepare(self, text: str) -> str:
-        """The text as it is searched and encoded."""
+        """The text as it is searched: clean, spelling repaired, "it" named."""
         return self._preparer.prepare(text)
+
+    def repair(self, text: str) -> str:
+        """The text as the dialogue reads it: clean, spelling repaired."""
+        return self._preparer.repair(text)
 
     def encode(self, text: str) -> np.ndarray:
         """Vector (384,) of a prepared text."""
@@ -156,39 +182,36 @@ class Search:
         bm25 = self._bm25.get_scores([t for t in tokens.vocab if t]) if tokens.vocab else np.zeros(len(self.rows))
         bm25 = bm25 / bm25.max() if len(bm25) and bm25.max() > 0 else bm25
         entities = self.namer.find(prepared)
-        fused = cosine + BM25_WEIGHT * bm25
-        best = np.full(len(self._ids), -2.0, dtype=np.float32)
-        np.maximum.at(best, self._owner, fused)
-        signals = np.zeros(len(self._ids), dtype=np.float32)
-        foreign = np.zeros(len(self._ids), dtype=bool)
-        for i, statement_id in enumerate(self._ids):
-            statement = self.content.statements[statement_id]
-            signals[i] = _bonus(entities, self._lexical[statement_id]) + (BOTTOM_LINE if statement.bottom_line else 0.0)
-            foreign[i] = bool(region and statement.regions and region not in statement.regions)
-        logits = self._scope_weights @ query + self._scope_bias
+        weights = self.weights
+        fused = weights.dense * cosine + weights.bm25 * bm25
+        best = np.maximum.reduceat(fused, self._first_row[:-1])
+        signals = weights.signals * self._signals.bonus(entities) + weights.bottom_line * self._bottom_line
+        foreign = self._regions[region] if region else np.zeros(len(self._ids), dtype=bool)
+        logits = self._classifier.logits(prepared, query)
         odds = np.exp(logits[:-1] - logits[:-1].max())
-        total = best + signals + TOPIC_WEIGHT * (odds / odds.sum())[self._topic] + FOREIGN * foreign
+        total = best + signals + weights.topic * (odds / odds.sum())[self._topic] + FOREIGN * foreign
         total[self._hidden] = HIDDEN
-        order = [i for i in np.argsort(-total)[:DEPTH] if not self._hidden[i]]
-        candidates = []
-        for i in order:
-            own = np.flatnonzero(self._owner == i)
-            row = own[np.argmax(fused[own])]
-            candidates.append(
-                Candidate(
-                    id=self._ids[i],
-                    topic=self.content.statements[self._ids[i]].topic,
-                    score=round(float(total[i]), 4),
-                    cosine=round(float(cosine[own].max()), 4),
-                    bm25=round(float(bm25[row]), 4),
-                    signals=round(float(signals[i]), 4),
-                    matched=self.rows[row]["text"],
-                    foreign=bool(foreign[i]),
-                )
-            )
+        order = [i for i in np.argsort(-total, kind="stable")[:DEPTH] if not self._hidden[i]]
+        candidates = [self._candidate(i, total, cosine, bm25, fused, signals, foreign) for i in order]
         if not candidates:
             return Found(prepared, entities, (), float(logits[:-1].max()), float(logits[-1]), 0.0)
         return self._calibrated(prepared, entities, tuple(candidates), float(logits[:-1].max()), float(logits[-1]))
+
+    def _candidate(
+        self, i: int, total: np.ndarray, cosine: np.ndarray, bm25: np.ndarray, fused: np.ndarray, signals: np.ndarray, foreign: np.ndarray
+    ) -> Candidate:
+        start, end = self._first_row[i], self._first_row[i + 1]
+        row = start + int(np.argmax(fused[start:end]))
+        return Candidate(
+            id=self._ids[i],
+            topic=self.content.statements[self._ids[i]].topic,
+            score=round(float(total[i]), 4),
+            cosine=round(float(cosine[start:end].max()), 4),
+            bm25=round(float(bm25[row]), 4),
+            signals=round(float(signals[i]), 4),
+            matched=self.rows[row]["text"],
+            foreign=bool(foreign[i]),
+        )
 
     def _calibrated(self, query: str, entities: Entities, candidates: tuple[Candidate, ...], topic: float, scope: float) -> Found:
         first = candidates[0]
@@ -246,29 +269,30 @@ class Search:
         return parts(prepared)
 
 
-def _signals(statement: Statement) -> Entities:
-    return Entities(
-        frozenset(statement.conditions), frozenset(statement.medicines), frozenset(statement.routes), frozenset(statement.aspects)
-    )
+class _Signals:
+    """Which lexicon entries each statement is about, as one matrix a kind.
 
+    Nearly every question and statement is about ketamine and chronic pain: those two tell nothing apart and are left out.
+    """
 
-def _bonus(asked: Entities, has: Entities) -> float:
-    """Bonus for each kind that agrees, penalty where the question names one and the statement is about others."""
-    total = 0.0
-    for kind, (plus, minus) in SIGNAL.items():
-        wanted, held = getattr(asked, kind), getattr(has, kind)
-        if kind == "medicines":
-            # nearly every question and statement names ketamine: it tells nothing apart
-            wanted, held = wanted - {"ketamine"}, held - {"ketamine"}
-        if kind == "conditions":
-            wanted, held = wanted - {"chronic_pain"}, held - {"chronic_pain"}
-        if not wanted:
-            continue
-        if wanted & held:
-            total += plus
-        elif held:
-            total += minus
-    return total
+    def __init__(self, content: Content):
+        statements = list(content.statements.values())
+        self._columns: dict[str, dict[str, int]] = {}
+        self._held: dict[str, np.ndarray] = {}
+        for kind in SIGNAL:
+            names = [e.id for e in getattr(content.lexicon, kind) if e.id not in ("ketamine", "chronic_pain")]
+            self._columns[kind] = {n: i for i, n in enumerate(names)}
+            self._held[kind] = np.array([[n in getattr(s, kind) for n in names] for s in statements], dtype=bool).reshape(len(statements), len(names))
+
+    def bonus(self, asked: Entities) -> np.ndarray:
+        """For each statement (n,): a bonus for each kind that agrees, a penalty where the question names one and the statement is about others."""
+        total = np.zeros(len(next(iter(self._held.values()))), dtype=np.float32)
+        for kind, (plus, minus) in SIGNAL.items():
+            columns = [self._columns[kind][n] for n in getattr(asked, kind) if n in self._columns[kind]]
+            if columns:
+                agrees = self._held[kind][:, columns].any(axis=1)
+                total += np.where(agrees, plus, np.where(self._held[kind].any(axis=1), minus, 0.0))
+        return total
 
 
 def preparer(content: Content, folder: Path) -> Preparer:

@@ -17,6 +17,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _QUESTION = "how|what|is|are|does|do|can|will|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede"
 _IT = re.compile(r"\b(?:it|this stuff|that stuff|the stuff|this thing|(?:this|the) treatment)\b", re.IGNORECASE)
+_SPANISH_LETTER = re.compile(r"[¿¡ñáéíóú]")
+_SPANISH_WORD = re.compile(
+    r"\b(?:el|la|los|las|del|que|para|con|una|por|se|es|en|mi|su|si|y|pero|sirve|puedo|puede|tengo|tomo|dolor|cuanto|cuando|como|hay|esta|muy|más)\b"
+)
+_ASIDE = re.compile(r"\b(?:not|no) (?:(?:for|the|my|with|para|la|el) )*\w+(?: pain)?(?=\W|$)", re.IGNORECASE)
 _PARTS = re.compile(r"(?:\?+\s*|[.!;]\s+|\n+|,?\s+(?:and|but|also|plus|y|pero|además)\s+(?=(?:" + _QUESTION + r")\b))", re.IGNORECASE)
 
 
@@ -112,10 +117,16 @@ class Namer:
     def find(self, text: str) -> Entities:
         """The entities a text names."""
         found: dict[str, set[str]] = {"conditions": set(), "medicines": set(), "routes": set(), "aspects": set()}
-        for match in self._pattern.finditer(text.lower().replace("’", "'")):
-            kind, entry = self._names[match.group(1)]
+        for kind, entry in self._all(text):
             found[kind].add(entry)
         return Entities(**{kind: frozenset(ids) for kind, ids in found.items()})
+
+    def mentions(self, text: str) -> list[tuple[str, str]]:
+        """(kind, id) of what a text names, in its order, without what it sets aside ("not fibro, migraine")."""
+        return list(self._all(_ASIDE.sub(" ", text)) or self._all(text))
+
+    def _all(self, text: str) -> list[tuple[str, str]]:
+        return [self._names[m.group(1)] for m in self._pattern.finditer(text.lower().replace("’", "'"))]
 
 
 class Preparer:
@@ -133,13 +144,24 @@ class Preparer:
         self._speller = speller
         self._namer = namer
 
+    def repair(self, text: str) -> str:
+        """The text clean and with its spelling repaired; what "it" stands for is left to the conversation."""
+        text = clean(text)
+        return text if is_spanish(text) else self._speller.repair(text)
+
     def prepare(self, text: str) -> str:
         """The prepared text; preparing it again changes nothing."""
-        repaired = self._speller.prepare(text)
+        repaired = self.repair(text)
         match = _IT.search(repaired)
         if match is None or self._namer.find(repaired).medicines:
             return repaired
         return f"{repaired[: match.start()]}ketamine{repaired[match.end() :]}"
+
+
+def is_spanish(text: str) -> bool:
+    """Whether a text looks Spanish enough that English spelling must leave it alone."""
+    lowered = text.lower()
+    return bool(_SPANISH_LETTER.search(lowered)) or len(_SPANISH_WORD.findall(lowered)) >= 2
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:

@@ -49,7 +49,7 @@ def migrate(config: Settings) -> None:
 def endpoints(config: Settings) -> str:
     """Rasa's endpoints file: tracker store, lock store and action server, from our settings."""
     url = sa.engine.make_url(config.rasa_database)
-    lines = ["tracker_store:", "  type: SQL", f"  dialect: {url.get_backend_name()}"]
+    lines = ["tracker_store:", "  type: bot.store.TrackerStore", f"  dialect: {url.get_backend_name()}"]
     if url.get_backend_name() == "sqlite":
         lines.append(f"  db: {url.database}")
     else:
@@ -78,6 +78,9 @@ def supervisor_config(config: Settings, build: Path) -> str:
     }
     shared = {
         "KETAMINE_GUIDE_BUILD": str(build),
+        # the action server reads these two from its environment, and they may stand in the file .env only
+        "KETAMINE_GUIDE_REQUIRE_SIGNED": str(config.require_signed).lower(),
+        "KETAMINE_GUIDE_DEBUG_REPLIES": str(config.debug_replies).lower(),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "ignore",
         "RASA_TELEMETRY_ENABLED": "false",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import threading
 import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import httpx
 import numpy as np
+import urllib3
 
 from knowledge.decision import Decision
 
@@ -69,8 +70,7 @@ class Dialogue:
         self._slots = threading.BoundedSemaphore(waiting)
         self._breaker = Breaker()
         self._count_error = count_error
-        limits = httpx.Limits(max_connections=waiting, max_keepalive_connections=waiting)
-        self._client = httpx.Client(timeout=httpx.Timeout(timeout), limits=limits, trust_env=False)
+        self._pool = urllib3.PoolManager(maxsize=waiting, timeout=urllib3.Timeout(timeout), retries=False)
 
     def ask(self, sender: str, text: str, vector: np.ndarray | None, about: dict[str, str]) -> Decision:
         """The dialogue's Decision on a message; every failure is a Decision of kind `unavailable`.
@@ -98,15 +98,19 @@ class Dialogue:
         metadata: dict[str, Any] = dict(about)
         if vector is not None:
             metadata["vector"] = base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode("ascii")
+        body = json.dumps({"sender": sender, "message": text, "metadata": metadata}).encode()
         try:
-            response = self._client.post(self._url, json={"sender": sender, "message": text, "metadata": metadata})
-            response.raise_for_status()
-            replies = response.json()
-        except httpx.TimeoutException:
+            response = self._pool.request("POST", self._url, body=body, headers={"Content-Type": "application/json"})
+            replies = json.loads(response.data) if response.status == 200 else None
+        except urllib3.exceptions.NewConnectionError:  # before time-outs: urllib3 counts it among them
+            replies = None
+        except urllib3.exceptions.TimeoutError:
             self._breaker.record(answered=False)
             self._count_error("timeout")
             return Decision("unavailable", reason="timeout")
-        except (httpx.HTTPError, ValueError):
+        except (urllib3.exceptions.HTTPError, ValueError):
+            replies = None
+        if replies is None:
             self._count_error("down")
             return Decision("unavailable", reason="down")
         self._breaker.record(answered=True)
@@ -124,6 +128,6 @@ class Dialogue:
     def alive(self, url: str) -> bool:
         """Whether a loopback address answers at all (for readiness)."""
         try:
-            return self._client.get(url, timeout=1.0).status_code == 200
-        except httpx.HTTPError:
+            return self._pool.request("GET", url, timeout=1.0).status == 200
+        except urllib3.exceptions.HTTPError:
             return False

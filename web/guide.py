@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import structlog
@@ -21,42 +22,101 @@ from knowledge.safety.screen import Finding, Screen
 from knowledge.safety.watch import Step
 from knowledge.text import Preparer, clean
 from web.errors import Refusal
+from web.gate import Crowded, Gate, Rank
 from web.store import Conversation, ConversationGone, Store, StoreError
 from web.urgent import Urgent
 
 MAX_TEXT = 2000
 RECENT_SECONDS = 30 * 60
 RECENT_MESSAGES = 2
+# How long an urgent reply waits for the database: to learn whose it is (without it, the default region's numbers are shown),
+# and to be written down.
+STORE_PATIENCE = 1.0  # seconds
+RECORD_PATIENCE = 0.03
+TOGETHER = 8  # texts encoded in one call at most …
+SHORT = 200  # … each of so many characters at most
+ASIDE = 8  # threads that wait for the database on behalf of urgent replies
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class TurnEncoder:
-    """The encoder as a web worker uses it: no more calls at once than cores, and one encoding a message.
+@dataclass
+class _Asked:
+    """Texts that wait for their vectors."""
 
-    The safety classifier and the dialogue want the vector of the same message; the newest one of each thread is kept.
+    texts: list[str]
+    vectors: np.ndarray | None = None
+    error: Exception | None = None
+
+
+class TurnEncoder:
+    """The encoder as a web worker uses it.
+
+    Messages that wait while others are encoded go together in the next call, which costs half as much as one by one (the
+    model's weights are read once for all). One call at a time leaves a core to everything else. The safety classifier
+    and the dialogue want the vector of the same message; the newest one of each thread is kept.
     """
 
-    def __init__(self, encoder: Encoder, preparer: Preparer, at_once: int = 2):
+    def __init__(self, encoder: Encoder, preparer: Preparer):
         self._encoder = encoder
         self._preparer = preparer
-        self._slots = threading.BoundedSemaphore(at_once)
+        self._waiting: list[_Asked] = []
+        self._list = threading.Lock()
+        self._busy = threading.Lock()
         self._local = threading.local()
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """Vectors (n, 384) of messages, prepared first."""
+        """Vectors (n, 384) of messages, prepared first.
+
+        Raises:
+            EncoderError, RuntimeError: when it fails.
+        """
         prepared = [self.prepare(t) for t in texts]
         if len(prepared) == 1 and getattr(self._local, "text", None) == prepared[0]:
             kept: np.ndarray = self._local.vectors
             return kept
-        with self._slots:
-            vectors = self._encoder.encode(prepared)
-        if len(prepared) == 1:
-            self._local.text, self._local.vectors = prepared[0], vectors
+        vectors = self._together(_Asked(prepared))
+        if prepared:
+            self._local.text, self._local.vectors = prepared[0], vectors[:1]
         return vectors
 
     def prepare(self, text: str) -> str:
-        """The text as it is searched and encoded."""
-        return self._preparer.prepare(text)
+        """The text as it is encoded and handed to the dialogue, which alone knows what "it" stands for."""
+        return self._preparer.repair(text)
+
+    def _together(self, mine: _Asked) -> np.ndarray:
+        with self._list:
+            self._waiting.append(mine)
+        with self._busy:
+            if mine.vectors is None and mine.error is None:
+                self._encode(self._batch(mine))
+        if mine.vectors is None:
+            raise mine.error or RuntimeError("not encoded")
+        return mine.vectors
+
+    def _batch(self, mine: _Asked) -> list[_Asked]:
+        """What is encoded with `mine`: short texts only, because all of a call are padded to its longest."""
+        batch, size = [mine], len(mine.texts)
+        with self._list:
+            if all(len(t) <= SHORT for t in mine.texts):
+                for other in self._waiting:
+                    if other is not mine and size + len(other.texts) <= TOGETHER and all(len(t) <= SHORT for t in other.texts):
+                        batch.append(other)
+                        size += len(other.texts)
+            self._waiting = [a for a in self._waiting if not any(a is b for b in batch)]
+        return batch
+
+    def _encode(self, batch: list[_Asked]) -> None:
+        try:
+            vectors = self._encoder.encode([t for a in batch for t in a.texts])
+        except Exception as error:  # each of them gets it
+            for asked in batch:
+                asked.error = error
+            return
+        at = 0
+        for asked in batch:
+            asked.vectors = vectors[at : at + len(asked.texts)]
+            at += len(asked.texts)
 
 
 @dataclass(frozen=True)
@@ -95,6 +155,8 @@ class Guide:
     default: Setting
     count: Callable[..., None] = field(default=lambda *a, **k: None)
     debug: bool = False
+    gate: Gate = field(default_factory=Gate)
+    _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(ASIDE, "aside"), init=False)
 
     def message(self, incoming: Incoming) -> Reply:
         """Answer a message.
@@ -103,20 +165,32 @@ class Guide:
             Refusal: when the message cannot be accepted; never for one that the safety screen finds urgent.
         """
         started = time.perf_counter()
-        # the message alone first: no store is asked before somebody in danger is seen
-        finding = self.screen.check(incoming.text)
-        conversation, store_error = self._look_up(incoming.conversation_id)
-        if not finding.urgent and (recent := self._recent(conversation)):
-            together = self.screen.check(incoming.text, recent)
-            finding = together if together.urgent else finding
-        step = self.urgent.step(conversation.watch if conversation else None, finding, incoming.text)
-        setting = self._setting(conversation)
+        # the message alone first: no store is asked, nothing encoded and nobody waited for before somebody in danger is seen
+        with self.gate.turn(Rank.RULES, len(incoming.text)):
+            finding = self.screen.check_rules(incoming.text)
+        if finding.urgent:
+            nobody: Conversation | None = None
+            conversation = self._within(STORE_PATIENCE, lambda: self._look_up(incoming.conversation_id)[0], nobody)
+            return self._urgent(conversation, incoming, self._step(conversation, finding, incoming), started, finding)
+        try:
+            return self._not_at_once(incoming, finding, started)
+        except Crowded:
+            raise Refusal("store-down") from None
+
+    def _not_at_once(self, incoming: Incoming, finding: Finding, started: float) -> Reply:
+        """Answer a message in which the rules alone see no danger."""
+        try:
+            with self.gate.turn(Rank.SCREEN):
+                conversation, store_error = self._look_up(incoming.conversation_id)
+                if conversation and (recent := list(conversation.recent)):
+                    together = self.screen.check_rules(incoming.text, recent)
+                    finding = together if together.urgent else finding
+        except Crowded:  # the database hangs; the classifier needs none
+            conversation, store_error = None, True
+        finding = self.screen.classify(incoming.text, finding)
+        step = self._step(conversation, finding, incoming)
         if step.action in ("urgent", "urgent_again"):
-            reply = self.urgent.reply(step, setting, conversation.channel if conversation else "web")
-            reply = self._record_urgent(conversation, incoming, reply, step)
-            self.count("urgent", category=reply["urgent"]["category"])
-            self._log(incoming, reply, started, finding)
-            return reply
+            return self._urgent(conversation, incoming, step, started, finding)
         if incoming.refusal is not None:
             raise incoming.refusal
         text = clean(incoming.text)
@@ -130,7 +204,7 @@ class Guide:
         if conversation is None:
             raise Refusal("no-such-conversation")
         try:
-            reply = self._turn(conversation, incoming, text, finding, step, setting)
+            reply = self._turn(conversation, incoming, text, finding, step)
         except ConversationGone:
             raise Refusal("no-such-conversation") from None
         except StoreError:
@@ -140,27 +214,36 @@ class Guide:
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
-    def _turn(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding, step: Step, setting: Setting) -> Reply:
-        turn = self.store.arrive(conversation, text, incoming.message_id)
+    def _turn(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding, step: Step) -> Reply:
+        with self.gate.turn(Rank.DIALOGUE):
+            turn = self.store.arrive(conversation, text, incoming.message_id)
+        if turn is None:
+            turn = self.store.again(conversation, str(incoming.message_id))
         if turn.reply is not None:
             return turn.reply
-        with self.store.in_order(conversation, turn):
-            reply = self._reply(conversation, incoming, text, finding, step, setting)
+        self.store.wait_in_order(conversation, turn)
+        setting = self._setting(conversation)
+        made = self._without_dialogue(conversation, step, setting)
+        decision = None if made else self._decision(conversation, incoming, text, finding)
+        with self.gate.turn(Rank.DIALOGUE):
+            reply = self._reply(conversation, decision, finding, step, setting) if decision else made or {}
             if not self.store.answer(conversation, turn, reply, _stored(step)):
                 raise ConversationGone
         return reply
 
-    def _reply(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding, step: Step, setting: Setting) -> Reply:
+    def _without_dialogue(self, conversation: Conversation, step: Step, setting: Setting) -> Reply | None:
         if self.is_paused():
             return self.answerer.unavailable("paused", setting)
-        if step.action == "thank_safe":
-            return self.urgent.safe_now(conversation.watch, setting)
+        return self.urgent.safe_now(conversation.watch, setting) if step.action == "thank_safe" else None
+
+    def _decision(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding) -> Decision:
         if finding.foreign:
-            decision = Decision("abstain", reason="language", lead="abstain_language")
-        else:
-            vector, prepared = self._vector(text)
-            about = {"region": conversation.region, "language": finding.language, "request_id": incoming.request_id}
-            decision = self.ask(conversation.sender, prepared, vector, about)
+            return Decision("abstain", reason="language", lead="abstain_language")
+        vector, prepared = self._vector(text)
+        about = {"region": conversation.region, "language": finding.language, "request_id": incoming.request_id}
+        return self.ask(conversation.sender, prepared, vector, about)
+
+    def _reply(self, conversation: Conversation, decision: Decision, finding: Finding, step: Step, setting: Setting) -> Reply:
         reply = self._with_soon(decision, finding, setting)
         self.count("reply", channel=conversation.channel, kind=reply["kind"])
         self.urgent.add_notices(reply, finding, step, setting)
@@ -187,31 +270,44 @@ class Guide:
 
     def _look_up(self, conversation_id: str) -> tuple[Conversation | None, bool]:
         try:
-            return self.store.get(conversation_id), False
+            return self.store.get(conversation_id, RECENT_SECONDS, RECENT_MESSAGES), False
         except StoreError as error:
             log.error("store.failed", error=type(error).__name__)
             self.count("error", stage="store")
             return None, True
-
-    def _recent(self, conversation: Conversation | None) -> list[str]:
-        if conversation is None:
-            return []
-        try:
-            return self.store.recent(conversation, RECENT_SECONDS, RECENT_MESSAGES)
-        except StoreError:
-            return []
 
     def _setting(self, conversation: Conversation | None) -> Setting:
         if conversation is None:
             return self.default
         return Setting(conversation.language, conversation.region, self.default.clinic_contact)
 
-    def _record_urgent(self, conversation: Conversation | None, incoming: Incoming, reply: Reply, step: Step) -> Reply:
-        """Keep the turn if there is a conversation and a database, and give the reply to send: the first one's, when sent again."""
-        if conversation is None:
-            return reply
+    def _step(self, conversation: Conversation | None, finding: Finding, incoming: Incoming) -> Step:
+        return self.urgent.step(conversation.watch if conversation else None, finding, incoming.text)
+
+    def _urgent(self, conversation: Conversation | None, incoming: Incoming, step: Step, started: float, finding: Finding) -> Reply:
+        reply = self.urgent.reply(step, self._setting(conversation), conversation.channel if conversation else "web")
+        if conversation is not None:
+            # a slow database writes it down when it can; the reply does not wait for that
+            reply = self._within(RECORD_PATIENCE, lambda: self._record_urgent(conversation, incoming, reply, step), reply)
+        self.count("urgent", category=reply["urgent"]["category"])
+        self._log(incoming, reply, started, finding)
+        return reply
+
+    def _within(self, seconds: float, work: Callable[[], T], otherwise: T) -> T:
+        """The result of `work`, or `otherwise` when it takes longer; it then goes on by itself."""
+        try:
+            return self._aside.submit(work).result(seconds)
+        except TimeoutError:
+            log.error("store.slow")
+            self.count("error", stage="store")
+            return otherwise
+
+    def _record_urgent(self, conversation: Conversation, incoming: Incoming, reply: Reply, step: Step) -> Reply:
+        """Keep the turn, and give the reply to send: the first one's, when sent again."""
         try:
             turn = self.store.arrive(conversation, clean(incoming.text)[:MAX_TEXT], incoming.message_id)
+            if turn is None:
+                turn = self.store.again(conversation, str(incoming.message_id))
             if turn.reply is not None:
                 return turn.reply
             self.store.answer(conversation, turn, reply, _stored(step))

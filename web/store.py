@@ -13,8 +13,6 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +62,22 @@ feedback = sa.Table(
 _rasa = sa.MetaData()
 rasa_events = sa.Table("events", _rasa, sa.Column("id", sa.Integer, primary_key=True), sa.Column("sender_id", sa.String), sa.Column("timestamp", sa.Float))
 
+# built once: putting a statement together costs more than running it
+_BY_KEY = sa.select(conversations).where(conversations.c.key == sa.bindparam("key"))
+_NEWEST = (
+    sa.select(messages.c.text)
+    .where(messages.c.conversation == sa.bindparam("key"), messages.c.text.is_not(None), messages.c.at > sa.bindparam("after"))
+    .order_by(messages.c.number.desc())
+    .limit(sa.bindparam("limit"))
+)
+_ARRIVE = messages.insert().returning(messages.c.number)
+_EARLIER = sa.select(sa.func.count()).where(
+    messages.c.conversation == sa.bindparam("key"), messages.c.number < sa.bindparam("before"),
+    messages.c.reply.is_(None), messages.c.at > sa.bindparam("after"),
+)  # fmt: skip
+_TOUCH = conversations.update().where(conversations.c.key == sa.bindparam("of"))
+_ANSWER = messages.update().where(messages.c.number == sa.bindparam("of"))
+
 OPEN_FOR = 10.0  # seconds after which a turn without a reply no longer holds up the next
 POLL = 0.02
 StoreError = SQLAlchemyError
@@ -71,7 +85,17 @@ StoreError = SQLAlchemyError
 
 @dataclass(frozen=True)
 class Conversation:
-    """A live conversation."""
+    """A live conversation.
+
+    Attributes:
+        key: Hash of its id.
+        sender: What Rasa knows it by.
+        language: Language of its replies.
+        region: Region of its contacts.
+        channel: Where it takes place.
+        watch: Danger told before, as `knowledge.safety.watch` keeps it.
+        recent: The newest patient messages asked for, oldest first.
+    """
 
     key: str
     sender: str
@@ -79,14 +103,22 @@ class Conversation:
     region: str
     channel: str
     watch: dict[str, Any] | None
+    recent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One message of a conversation; `reply` is there when it was answered before (a message id sent again)."""
+    """One message of a conversation.
+
+    Attributes:
+        number: Its place in the order of arrival.
+        reply: There when it was answered before (a message id sent again).
+        waits: Earlier messages of the conversation had no reply yet when it arrived.
+    """
 
     number: int
-    reply: dict[str, Any] | None
+    reply: dict[str, Any] | None = None
+    waits: bool = True
 
 
 def key_of(conversation_id: str) -> str:
@@ -96,15 +128,20 @@ def key_of(conversation_id: str) -> str:
 
 def engine_for(url: str) -> sa.Engine:
     """An engine whose SQLite files survive a crash (WAL, full sync) and forget what is deleted (secure_delete)."""
-    engine = sa.create_engine(url, pool_pre_ping=True, **({} if url.startswith("sqlite") else {"pool_size": 10, "max_overflow": 20}))
-    if url.startswith("sqlite"):
+    if not url.startswith("sqlite"):
+        network: dict[str, Any] = {}
+        if sa.engine.make_url(url).get_backend_name() == "postgresql":
+            # a server that hangs is a failure like one that is gone: milliseconds in its option, seconds in ours
+            network = {"connect_timeout": 3, "options": "-c statement_timeout=3000 -c lock_timeout=2000"}
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=3, connect_args=network)
+    engine = sa.create_engine(url)
 
-        @sa.event.listens_for(engine, "connect")
-        def _pragmas(connection: Any, _: Any) -> None:
-            cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=2000"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "busy_timeout=2000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
 
     return engine
 
@@ -149,17 +186,25 @@ class Store:
                 db.execute(messages.insert().values(**values, reply=json.dumps(reply), reply_id=reply["reply_id"]))
         return conversation_id
 
-    def get(self, conversation_id: str) -> Conversation | None:
-        """A conversation that exists and has not expired, or None."""
+    def get(self, conversation_id: str, recent_seconds: float = 0.0, recent: int = 0) -> Conversation | None:
+        """A conversation that exists and has not expired, or None.
+
+        Args:
+            conversation_id: As its owner knows it.
+            recent_seconds: How far back messages of the patient are read along …
+            recent: … and how many at most.
+        """
+        key, now = key_of(conversation_id), time.time()
         with self.engine.connect() as db:
-            row = db.execute(sa.select(conversations).where(conversations.c.key == key_of(conversation_id))).one_or_none()
+            row = db.execute(_BY_KEY, {"key": key}).one_or_none()
+            newest = db.execute(_NEWEST, {"key": key, "after": now - recent_seconds, "limit": recent}).all() if row and recent else ()
         if row is None:
             return None
-        if row.expires_at <= time.time():
+        if row.expires_at <= now:
             self._delete_key(row.key, row.sender)
             return None
         watch = json.loads(row.watch) if row.watch else None
-        return Conversation(row.key, row.sender, row.language, row.region, row.channel, watch)
+        return Conversation(row.key, row.sender, row.language, row.region, row.channel, watch, tuple(r.text for r in reversed(newest)))
 
     def transcript(self, conversation: Conversation) -> list[dict[str, Any]]:
         """The contract's messages, oldest first."""
@@ -173,17 +218,6 @@ class Store:
                 reply = json.loads(row.reply)
                 entries.append({"role": "guide", "at": rfc3339(row.answered_at), "text": reply["text"], "reply": reply})
         return entries
-
-    def recent(self, conversation: Conversation, seconds: float, limit: int) -> list[str]:
-        """The newest patient messages of the last `seconds`, oldest first."""
-        with self.engine.connect() as db:
-            rows = db.execute(
-                sa.select(messages.c.text)
-                .where(messages.c.conversation == conversation.key, messages.c.text.is_not(None), messages.c.at > time.time() - seconds)
-                .order_by(messages.c.number.desc())
-                .limit(limit)
-            ).all()
-        return [row.text for row in reversed(rows)]
 
     def delete(self, conversation_id: str) -> None:
         """Delete a conversation from every store; nothing happens when there is none."""
@@ -251,19 +285,20 @@ class Store:
 
     # -- turns -------------------------------------------------------------------------------------------------------
 
-    def arrive(self, conversation: Conversation, text: str, message_id: str | None) -> Turn:
-        """Number a message on arrival. A message id seen before gives its turn again."""
+    def arrive(self, conversation: Conversation, text: str, message_id: str | None) -> Turn | None:
+        """Number a message on arrival; None when its id was seen before (see `again`)."""
         try:
             with self.engine.begin() as db:
-                values = {"conversation": conversation.key, "message_id": message_id, "at": time.time(), "text": text}
-                number = db.execute(messages.insert().values(**values).returning(messages.c.number)).scalar_one()
-                return Turn(number, None)
+                now = time.time()
+                values = {"conversation": conversation.key, "message_id": message_id, "at": now, "text": text}
+                number = db.execute(_ARRIVE, values).scalar_one()
+                return Turn(number, waits=bool(db.execute(_EARLIER, {"key": conversation.key, "before": number, "after": now - OPEN_FOR}).scalar_one()))
         except IntegrityError:
             if message_id is None:
                 raise
-        return self._again(conversation, message_id)
+        return None
 
-    def _again(self, conversation: Conversation, message_id: str) -> Turn:
+    def again(self, conversation: Conversation, message_id: str) -> Turn:
         """The turn of a message id sent before, waiting for its reply while that is being made."""
         query = sa.select(messages.c.number, messages.c.reply).where(messages.c.conversation == conversation.key, messages.c.message_id == message_id)
         deadline = time.monotonic() + OPEN_FOR
@@ -275,47 +310,29 @@ class Store:
             if row.reply is not None:
                 return Turn(row.number, json.loads(row.reply))
             if time.monotonic() > deadline:
-                return Turn(row.number, None)
+                return Turn(row.number)
             time.sleep(POLL)
 
-    @contextmanager
-    def in_order(self, conversation: Conversation, turn: Turn) -> Iterator[None]:
+    def wait_in_order(self, conversation: Conversation, turn: Turn) -> None:
         """Wait until every earlier message of the conversation has its reply (or has waited too long)."""
-        earlier = sa.select(sa.func.count()).where(
-            messages.c.conversation == conversation.key, messages.c.number < turn.number,
-            messages.c.reply.is_(None), messages.c.at > time.time() - OPEN_FOR,
-        )  # fmt: skip
         deadline = time.monotonic() + OPEN_FOR
-        while time.monotonic() < deadline:
+        while turn.waits and time.monotonic() < deadline:
             with self.engine.connect() as db:
-                if not db.execute(earlier).scalar_one():
+                if not db.execute(_EARLIER, {"key": conversation.key, "before": turn.number, "after": time.time() - OPEN_FOR}).scalar_one():
                     break
             time.sleep(POLL)
-        yield
 
     def answer(self, conversation: Conversation, turn: Turn, reply: dict[str, Any], watch: dict[str, Any] | None) -> bool:
         """Store a reply; False when the conversation was deleted meanwhile, and then nothing of it is left."""
         now = time.time()
         with self.engine.begin() as db:
-            alive = db.execute(
-                conversations.update()
-                .where(conversations.c.key == conversation.key)
-                .values(expires_at=now + self.expire_after, watch=json.dumps(watch) if watch else None)
-            ).rowcount
+            touched = {"of": conversation.key, "expires_at": now + self.expire_after, "watch": json.dumps(watch) if watch else None}
+            alive = db.execute(_TOUCH, touched).rowcount
             if alive:
-                db.execute(
-                    messages.update()
-                    .where(messages.c.number == turn.number)
-                    .values(reply=json.dumps(reply), reply_id=reply["reply_id"], answered_at=now)
-                )
+                db.execute(_ANSWER, {"of": turn.number, "reply": json.dumps(reply), "reply_id": reply["reply_id"], "answered_at": now})
         if not alive:
             self.purge_sender(conversation.sender)
         return bool(alive)
-
-    def give_up(self, turn: Turn) -> None:
-        """Take back a message that could not be answered, so that it can be sent again."""
-        with self.engine.begin() as db:
-            db.execute(messages.delete().where(messages.c.number == turn.number, messages.c.reply.is_(None)))
 
     # -- feedback ----------------------------------------------------------------------------------------------------
 

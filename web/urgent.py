@@ -72,7 +72,9 @@ class Urgent:
         return self._answerer.finish(reply)
 
     def add_notices(self, reply: Reply, finding: Finding, step: Step, setting: Setting) -> None:
-        """Put notices of danger first under a reply."""
+        """Put notices of danger first under a reply; somebody under 18 is also told whom to ask."""
+        if finding.minor:
+            reply["clinician"] = f"{reply['clinician']} {self._say.minor(setting.language)}"
         notices: list[dict[str, Any]] = []
         if step.action == "answer_with_contacts" and step.state:
             self._still(reply, step.state, setting)

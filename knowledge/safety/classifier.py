@@ -4,8 +4,9 @@ One linear model per category over the encoder's vector and hashed pieces of the
 words and word pairs, and groups of everyday words that mean much the same in both languages. The encoder was made for
 English, so Spanish has its own weights for the vector and its own thresholds, and leans on the pieces.
 
-A message has one vector, and in a long one a sentence of danger is a small part of it. So the sentences of a long message
-are also scored one by one by a second model that uses the pieces only.
+A message has one vector, and in a long one a sentence of danger is a small part of it. So the screen also asks about the
+sentences of a long message one by one, and about the last messages together; such parts have thresholds of their own,
+because each of them is one more chance to be wrong.
 
 Serving needs numpy only and gives equal output for equal input. `build` trains with scikit-learn from examples_en.yml and
 examples_es.yml, chooses the thresholds on held-out examples, and writes one .npz without pickle.
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,24 +36,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Example", "Examples", "Figures", "WordGroups", "build", "read_examples", "train"]
 
-FORMAT = 3
+FORMAT = 4
 DIMENSIONS = 384
 BUCKETS = 1 << 14  # per kind of piece
 KINDS = ("letters", "words", "groups", "near")
 NOTICES = ("low_mood", "soon")
 LABELS = (*CATEGORIES, *NOTICES)
-MAX_FALSE_TAKEOVER = 0.01  # share of held-out examples that are not urgent and would be taken over all the same
-MAX_FALSE_WINDOW = 0.004  # the same for one sentence of a long message, which has many sentences
+MAX_FALSE_TAKEOVER = 0.02  # share of held-out examples that are not urgent and would be taken over all the same
+MAX_FALSE_PART = 0.006  # the same for a part: one sentence of a long message, or the last messages joined
 _SPENT = 0.85  # share of that allowance spent in choosing, because thresholds fit the examples they are chosen on best
 _DESCENT = 0.5  # how far a category comes down from the common height to its own highest calm example
 MAX_FALSE_NOTICE = 0.03  # a notice stands under an answer and costs little when it was not needed
+MAX_FALSE_PART_NOTICE = 0.01
 FOLDS = 5
 
 _MOST_WORDS = 600  # a longer text adds nothing but time; the rules screen it whole
 _NEAR = 6  # words within which two groups count as near each other
-_LONG = 25  # words from which a message of several sentences is also read sentence by sentence
-_MOST_WINDOWS = 60
-_NEAR_COPY = 0.7  # cosine of letters and words from which two examples go to the same side of the split
+_NEAR_COPY = 0.6  # cosine of words from which two examples go to the same side of the split
+_BLOCK = 512  # examples compared with all others at once
 _LOWEST = -2.0  # no threshold below this logit, however few the examples
 
 # Words that say "this is Spanish" or "this is English" and nothing in the other. The screen's own guesser knows more
@@ -196,20 +196,6 @@ def _groups(seen: Sequence[Sequence[str]], mark: str) -> tuple[list[str], list[s
     return apart, near
 
 
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]*")
-
-
-def _windows(text: str) -> list[str]:
-    """Return the sentences of a long text and each two neighbours together; nothing for a short one."""
-    if len(words_of(text)) < _LONG:
-        return []
-    sentences = [s for s in (m.group().strip() for m in _SENTENCE.finditer(text)) if len(s) > 3]
-    if len(sentences) < 2:
-        return []
-    pairs = [f"{a} {b}" for a, b in zip(sentences, sentences[1:], strict=False)] if len(sentences) > 2 else []
-    return [*sentences, *pairs][:_MOST_WINDOWS]
-
-
 # -- serving ------------------------------------------------------------------------------------------------------
 
 
@@ -222,7 +208,7 @@ class Classifier:
         pieces: weights of the pieces, shape (labels, kinds * BUCKETS).
         bias: shape (2, labels).
         thresholds: the score from which a label counts, shape (2, labels).
-        alone: the same three for the model that uses the pieces only: pieces, bias, thresholds.
+        part_thresholds: the same for a part of a message, or several messages joined.
         groups: the word groups that the pieces were made with.
         figures: how the training did on held-out examples, as JSON-able values.
     """
@@ -233,15 +219,14 @@ class Classifier:
         pieces: np.ndarray,
         bias: np.ndarray,
         thresholds: np.ndarray,
-        alone: tuple[np.ndarray, np.ndarray, np.ndarray],
+        part_thresholds: np.ndarray,
         groups: WordGroups,
         figures: Mapping[str, Any] | None = None,
     ) -> None:
         # Rounded here as in the file, so that a classifier just trained and one loaded say the same.
         self._vector = vector.astype(np.float16).astype(np.float32)
-        self._pieces, self._alone = _half(pieces), _half(alone[0])
-        self._bias, self._alone_bias = bias.astype(np.float32), alone[1].astype(np.float32)
-        self._thresholds, self._alone_thresholds = thresholds.astype(np.float64), alone[2].astype(np.float64)
+        self._pieces, self._bias = _half(pieces), bias.astype(np.float32)
+        self._thresholds, self._part_thresholds = thresholds.astype(np.float64), part_thresholds.astype(np.float64)
         self.groups = groups
         self.figures = dict(figures or {})
 
@@ -267,9 +252,8 @@ class Classifier:
                 raise ValueError(f"{path.name} knows other categories than this program")
             shapes = {
                 "vector": (2, len(LABELS), DIMENSIONS), "pieces": (len(LABELS), len(KINDS) * BUCKETS),
-                "bias": (2, len(LABELS)), "thresholds": (2, len(LABELS)),
+                "bias": (2, len(LABELS)), "thresholds": (2, len(LABELS)), "part_thresholds": (2, len(LABELS)),
             }  # fmt: skip
-            shapes |= {f"alone_{name}": shapes[name] for name in ("pieces", "bias", "thresholds")}
             for name, shape in shapes.items():
                 if part[name].shape != shape or part[name].dtype.kind != "f" or not np.isfinite(part[name]).all():
                     raise ValueError(f"{path.name}: {name} is damaged")
@@ -277,8 +261,7 @@ class Classifier:
             figures = json.loads(str(part["figures"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path.name} is not complete ({error})") from error
-        alone = part["alone_pieces"], part["alone_bias"], part["alone_thresholds"]
-        return cls(part["vector"], part["pieces"], part["bias"], part["thresholds"], alone, groups, figures)
+        return cls(part["vector"], part["pieces"], part["bias"], part["thresholds"], part["part_thresholds"], groups, figures)
 
     def save(self, path: Path) -> None:
         """Write the weights as one .npz: half precision, no pickle, the same bytes for the same weights."""
@@ -292,9 +275,7 @@ class Classifier:
                 pieces=self._pieces.T.astype(np.float16),
                 bias=self._bias,
                 thresholds=self._thresholds,
-                alone_pieces=self._alone.T.astype(np.float16),
-                alone_bias=self._alone_bias,
-                alone_thresholds=self._alone_thresholds,
+                part_thresholds=self._part_thresholds,
                 groups=np.array(json.dumps(self.groups.table, sort_keys=True)),
                 figures=np.array(json.dumps(self.figures, sort_keys=True)),
             )
@@ -312,58 +293,44 @@ class Classifier:
         """
         return self._scores(vector, text)[0]
 
-    def urgent(self, vector: np.ndarray, text: str) -> tuple[str, float, float] | None:
+    def urgent(self, vector: np.ndarray, text: str, part: bool = False) -> tuple[str, float, float] | None:
         """Return the category that lies highest over its threshold, with its score and threshold; None for none.
 
         Args:
             vector: the encoder's vector of `text`, shape (384,).
             text: the message.
+            part: `text` is a sentence of a longer message, or several messages joined: the threshold is higher.
         """
-        found = _highest(*self._scores(vector, text))
-        if found is None:
-            for window in _windows(text):
-                found = _highest(*self._window_scores(window))
-                if found is not None:
-                    break
-        return found
+        scores, limits = self._scores(vector, text, part)
+        over = [c for c in CATEGORIES if scores[c] >= limits[c]]
+        if not over:
+            return None
+        best = max(over, key=lambda c: _logit(scores[c]) - _logit(limits[c]))
+        return best, scores[best], limits[best]
 
-    def notice(self, vector: np.ndarray, text: str) -> tuple[str, ...]:
+    def notice(self, vector: np.ndarray, text: str, part: bool = False) -> tuple[str, ...]:
         """Return those of "low_mood" and "soon" whose score reaches the threshold.
 
         Args:
             vector: the encoder's vector of `text`, shape (384,).
             text: the message.
+            part: `text` is a sentence of a longer message: the threshold is higher.
         """
-        scores, limits = self._scores(vector, text)
+        scores, limits = self._scores(vector, text, part)
         return tuple(label for label in NOTICES if scores[label] >= limits[label])
 
-    def _scores(self, vector: np.ndarray, text: str) -> tuple[dict[str, float], dict[str, float]]:
+    def _scores(self, vector: np.ndarray, text: str, part: bool = False) -> tuple[dict[str, float], dict[str, float]]:
         pieces = _pieces(text, self.groups)
         tongue = int(pieces.spanish)
         logits = self._bias[tongue] + self._vector[tongue] @ np.asarray(vector, dtype=np.float32).reshape(-1)
         logits = logits + pieces.weights @ self._pieces[pieces.columns]
         scores = dict(zip(LABELS, (_sigmoid(x) for x in logits.tolist()), strict=True))
-        return scores, dict(zip(LABELS, self._thresholds[tongue].tolist(), strict=True))
-
-
-    def _window_scores(self, text: str) -> tuple[dict[str, float], dict[str, float]]:
-        pieces = _pieces(text, self.groups)
-        tongue = int(pieces.spanish)
-        logits = self._alone_bias[tongue] + pieces.weights @ self._alone[pieces.columns]
-        scores = dict(zip(LABELS, (_sigmoid(x) for x in logits.tolist()), strict=True))
-        return scores, dict(zip(LABELS, self._alone_thresholds[tongue].tolist(), strict=True))
+        limits = (self._part_thresholds if part else self._thresholds)[tongue]
+        return scores, dict(zip(LABELS, limits.tolist(), strict=True))
 
 
 def _half(pieces: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pieces.astype(np.float16).astype(np.float32).T)  # a row a piece, as they are looked up
-
-
-def _highest(scores: Mapping[str, float], limits: Mapping[str, float]) -> tuple[str, float, float] | None:
-    over = [c for c in CATEGORIES if scores[c] >= limits[c]]
-    if not over:
-        return None
-    best = max(over, key=lambda c: _logit(scores[c]) - _logit(limits[c]))
-    return best, scores[best], limits[best]
 
 
 def _sigmoid(x: float) -> float:
@@ -527,22 +494,14 @@ def train(examples: Examples, vectors: np.ndarray) -> tuple[Classifier, Figures]
     fold = _folds(messages, features)
     logits, weights, bias = _cross_fitted(features, labels, fold)
     figures = _figures(messages, labels, tongue, logits, fold)
-    only = features[:, 2 * DIMENSIONS :]
-    only_logits, only_weights, only_bias = _cross_fitted(only, labels, fold)
     english, other, rest = np.split(weights, [DIMENSIONS, 2 * DIMENSIONS], axis=1)
-
-    def served(rest: np.ndarray, bias: np.ndarray, logits: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        scale = np.repeat(_KIND_WEIGHT, BUCKETS)
-        limits = np.vectorize(_sigmoid)(_thresholds(logits, labels, tongue, share))
-        return rest[:, :-1] * scale, np.stack([bias, bias + rest[:, -1]]), limits
-
-    pieces, biases, limits = served(rest, bias, logits, MAX_FALSE_TAKEOVER)
+    sigmoid = np.vectorize(_sigmoid)
     classifier = Classifier(
         np.stack([english * _VECTOR_WEIGHT[0], other * _VECTOR_WEIGHT[1]]),
-        pieces,
-        biases,
-        limits,
-        served(only_weights, only_bias, only_logits, MAX_FALSE_WINDOW),
+        rest[:, :-1] * np.repeat(_KIND_WEIGHT, BUCKETS),
+        np.stack([bias, bias + rest[:, -1]]),
+        sigmoid(_thresholds(logits, labels, tongue)),
+        sigmoid(_thresholds(logits, labels, tongue, MAX_FALSE_PART, MAX_FALSE_PART_NOTICE)),
         examples.groups,
         asdict(figures),
     )
@@ -579,12 +538,15 @@ def _matrix(examples: Examples, vectors: np.ndarray) -> tuple[csr_matrix, np.nda
 
 def _folds(messages: Sequence[Example], features: csr_matrix) -> np.ndarray:
     """Deal groups of near copies into folds by the hash of a group's first text."""
+    from scipy.sparse import vstack
     from scipy.sparse.csgraph import connected_components
 
-    start = 2 * DIMENSIONS
-    close = features[:, start : start + 2 * BUCKETS]  # letters and words
-    lengths = float(_KIND_WEIGHT[0] ** 2 + _KIND_WEIGHT[1] ** 2)
-    _, cluster = connected_components((close @ close.T) > _NEAR_COPY * lengths, directed=False)
+    start = 2 * DIMENSIONS + KINDS.index("words") * BUCKETS
+    words = features[:, start : start + BUCKETS]
+    limit = _NEAR_COPY * _KIND_WEIGHT[KINDS.index("words")] ** 2
+    # block by block: the whole table of likenesses would be far larger than what is kept of it
+    close = vstack([(words[at : at + _BLOCK] @ words.T) > limit for at in range(0, words.shape[0], _BLOCK)])
+    _, cluster = connected_components(close, directed=False)
     first: dict[int, str] = {}
     for message, number in zip(messages, cluster.tolist(), strict=True):
         first[number] = min(first.get(number, message.text), message.text)
@@ -618,13 +580,13 @@ def _fit(features: csr_matrix, labels: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _thresholds(
-    logits: np.ndarray, labels: np.ndarray, tongue: np.ndarray, share: float = MAX_FALSE_TAKEOVER
+    logits: np.ndarray, labels: np.ndarray, tongue: np.ndarray, share: float = MAX_FALSE_TAKEOVER, notice_share: float = MAX_FALSE_NOTICE
 ) -> np.ndarray:
     """Choose thresholds on held-out logits, for English and Spanish apart; shape (2, labels)."""
-    return np.stack([_thresholds_of(logits[tongue == es], labels[tongue == es], share) for es in (False, True)])
+    return np.stack([_thresholds_of(logits[tongue == es], labels[tongue == es], share, notice_share) for es in (False, True)])
 
 
-def _thresholds_of(logits: np.ndarray, labels: np.ndarray, share: float) -> np.ndarray:
+def _thresholds_of(logits: np.ndarray, labels: np.ndarray, share: float, notice_share: float) -> np.ndarray:
     """Choose one language's thresholds.
 
     One common height spends the allowance; then each category comes down part of the way to its own highest calm example
@@ -652,7 +614,7 @@ def _thresholds_of(logits: np.ndarray, labels: np.ndarray, share: float) -> np.n
     chosen = dict(zip(CATEGORIES, limits.tolist(), strict=True))
     for notice in NOTICES:
         ordinary = np.sort(logits[labels == "none"][:, LABELS.index(notice)])[::-1]
-        chosen[notice] = height(ordinary, int(MAX_FALSE_NOTICE * len(ordinary)))
+        chosen[notice] = height(ordinary, int(notice_share * len(ordinary)))
     return np.array([chosen[label] for label in LABELS])
 
 

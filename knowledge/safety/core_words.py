@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import re2
 from pydantic import BaseModel, ConfigDict, Field
 
 from knowledge.safety.language import Guess
@@ -64,6 +65,9 @@ class CoreWords:
         for language, entries in table.languages.items():
             for entry in entries:
                 self._plain.append((language, entry.category, entry.needs_foreign, [_key(w) for w in entry.words]))
+        words = [word for _, _, _, words in self._plain for word in words]
+        self._other = tuple(word for word in words if not word.isascii())
+        self._ascii = re2.compile(" (?:" + "|".join(sorted({word for word in words if word.isascii()})) + ") ")
 
     @classmethod
     def load(cls, file: Path) -> CoreWords:
@@ -83,6 +87,9 @@ class CoreWords:
         text = text[:20_000]
         key = _key(text)
         padded = f" {key} "
+        # nearly every message ends here
+        if self._ascii.search(padded) is None and (key.isascii() or not any(word in key for word in self._other)):
+            return None
         for language, category, needs_foreign, words in self._plain:
             if needs_foreign and not guess.foreign:
                 continue
@@ -95,7 +102,9 @@ class CoreWords:
 
 
 def _key(text: str) -> str:
-    text = unicodedata.normalize("NFKD", text.casefold().replace("đ", "d").replace("ł", "l").replace("ß", "ss"))
-    text = "".join(c for c in text if not unicodedata.combining(c))
+    text = text.casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("ł", "l").replace("ß", "ss"))
+        text = "".join(c for c in text if not unicodedata.combining(c))
     text = re.sub(r"['’`´]", " ", text)
     return " ".join(re.sub(r"[^\w\s]", " ", text).split())

@@ -1,10 +1,10 @@
 """From what a frightened person types to words a rule can match.
 
 A message arrives with typos, slang, emoji, letters from other alphabets, or on purpose in a form that filters miss.
-This module turns it into one or two *views*: lower-case ASCII words separated by single spaces, with `.` and `?` kept
+This module turns it into one or a few *views*: lower-case ASCII words separated by single spaces, with `.` and `?` kept
 as words of their own because rules may not reach across sentences. The first view holds only changes that cannot
-invent a word (folding, contractions, slang spellings, letters put together again). The second one also repairs typos
-towards the words the rules use; it exists only when it differs.
+invent a word (folding, contractions, slang spellings, letters put together again). The others also repair typos
+towards the words the rules use; they exist only when they differ.
 
 Everything here is linear in the length of the text and raises nothing on any ``str``.
 """
@@ -15,10 +15,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 __all__ = ["Normaliser", "Spellings", "fold", "words_of"]
 
+_MOST_REPAIRS = 3  # words tried for one slip
 _MAX_WORD = 40  # A longer run of letters is not a word; cutting it keeps the work per word bounded.
 
 # Letters of other alphabets that are drawn like Latin ones. NFKC already takes care of full-width and mathematical
@@ -56,6 +57,9 @@ _LEET_L = {**_LEET, "1": "l", "!": "l", "|": "l"}
 
 _CHUNK = re.compile(r"\S+")
 _SPACED = re.compile(r"(?<![a-z0-9])[a-z](?:[^a-z0-9\n]{1,3}[a-z](?![a-z0-9])){2,}")
+_PAUSE = re.compile(r"\.{2,}|[¿¡]")
+_DECIMAL = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
+_STOP = re.compile(r"[!;\n\r\u2028\u2029]+")
 _WORD = re.compile(r"[a-z]+|[0-9]+|[.?]")
 _ENDS = re.compile(r"[.!?;\n\r\u2028\u2029。！？；¡¿]+")
 _REPEAT3 = re.compile(r"([a-z])\1{2,}")
@@ -136,24 +140,35 @@ class Spellings:
     def apply(self, words: Sequence[str]) -> list[str]:
         """Return `words` with every listed spelling replaced, longest match first, left to right."""
         spanish = bool(self.spanish) and not self.spanish_signs.isdisjoint(words)
+        starts = self._starts
+        if starts.isdisjoint(words):
+            return list(words)
         out: list[str] = []
         at = 0
         while at < len(words):
-            for size in (3, 2, 1):
-                key = tuple(words[at : at + size])
-                if len(key) < size:
-                    continue
-                new = self.always.get(key)
-                if new is None and spanish:
-                    new = self.spanish.get(key)
-                if new is not None:
-                    out.extend(new)
-                    at += size
-                    break
+            if words[at] in starts:
+                for size in (3, 2, 1):
+                    key = tuple(words[at : at + size])
+                    if len(key) < size:
+                        continue
+                    new = self.always.get(key)
+                    if new is None and spanish:
+                        new = self.spanish.get(key)
+                    if new is not None:
+                        out.extend(new)
+                        at += size
+                        break
+                else:
+                    out.append(words[at])
+                    at += 1
             else:
                 out.append(words[at])
                 at += 1
         return out
+
+    @cached_property
+    def _starts(self) -> frozenset[str]:
+        return frozenset(key[0] for key in (*self.always, *self.spanish) if key)
 
 
 def _pairs(table: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -184,48 +199,65 @@ class Normaliser:
         vocabulary: the words the rules are made of; repairs go towards these and nowhere else.
         protect: ordinary words that stand close to a word of the vocabulary and must stay as they are.
         spellings: the curators' table of slang and contractions.
+        uses: how often the rules use a word; among several repairs the most used comes first.
+        spanish: the words that only Spanish rules use.
     """
 
-    def __init__(self, vocabulary: Iterable[str] = (), protect: Iterable[str] = (), spellings: Spellings | None = None) -> None:
+    def __init__(
+        self,
+        vocabulary: Iterable[str] = (),
+        protect: Iterable[str] = (),
+        spellings: Spellings | None = None,
+        uses: Mapping[str, int] | None = None,
+        spanish: Iterable[str] = (),
+    ) -> None:
         self.spellings = spellings or Spellings()
         aliases = {w for key in (*self.spellings.always, *self.spellings.spanish) for w in key}
         self.vocabulary = frozenset(w for w in vocabulary if w.isalpha())
         self._protect = frozenset(protect) | aliases
+        self._uses = uses or {}
+        self._spanish = frozenset(spanish)
         self._segments = self.vocabulary | aliases | _SEGMENT_WORDS
         self._longest = max((len(w) for w in self._segments), default=1)
         self._deletes = _delete_index(self.vocabulary)
+        self._sounds: dict[str, list[str]] = {}
+        for word in sorted(self.vocabulary):
+            self._sounds.setdefault(_sound(word), []).append(word)
         self._by_length: dict[int, list[str]] = {}
         for word in sorted(self.vocabulary):
             self._by_length.setdefault(len(word), []).append(word)
-        self._repair = lru_cache(maxsize=8192)(self._repair_uncached)
+        self._repairs = lru_cache(maxsize=16384)(self._repairs_uncached)
 
     def views(self, text: str) -> list[str]:
-        """Return one or two views of `text`, each starting and ending with a space.
+        """Return the views of `text`, each starting and ending with a space.
 
         Args:
             text: one message or one window of it.
 
         Returns:
-            The plain view and, where typos could be repaired, the repaired view.
+            The plain view and, where typos could be repaired, up to three repaired views: a slip may stand for
+            several words ("chst" for chest or chat), and each view takes the next best of them.
         """
         words = self.words(text)
-        base = _join(self.spellings.apply(words))
-        repaired = _join(self.spellings.apply([self._repair(w) for w in words]))
-        if repaired == base:
-            # A repair may also become possible only after a slang word has been spelt out.
-            return [base]
-        return [base, repaired]
+        views = [_join(self.spellings.apply(words))]
+        spanish = bool(self._spanish) and sum(w in self._spanish for w in words) * 3 > len(words)
+        options = [self._repairs(w, spanish) for w in words]
+        for turn in range(max(map(len, options), default=0)):
+            repaired = [o[min(turn, len(o) - 1)] if o else w for w, o in zip(words, options, strict=True)]
+            view = _join(self.spellings.apply(repaired))
+            if view not in views:
+                views.append(view)
+        return views
 
     def words(self, text: str) -> list[str]:
         """Return the words of `text` before slang is spelt out: folded, letters joined, digits in words undone."""
         text = fold(text)
         text = _SPACED.sub(self._join_spaced, text)
         text = _CHUNK.sub(self._chunk, text)
-        text = re.sub(r"\.{2,}", " ", text)  # an ellipsis is a pause, not the end of a sentence
-        text = re.sub(r"[¿¡]", " ", text)
-        text = re.sub(r"(?<=[0-9])[.,](?=[0-9])", "", text)
+        text = _PAUSE.sub(" ", text)  # an ellipsis is a pause, not the end of a sentence
+        text = _DECIMAL.sub("", text)
         text = _without_apostrophes(text)
-        text = re.sub(r"[!;\n\r\u2028\u2029]+", " . ", text)
+        text = _STOP.sub(" . ", text)
         out: list[str] = []
         for word in _WORD.findall(text):
             if word in ".?":
@@ -350,11 +382,15 @@ class Normaliser:
 
     # -- typos ----------------------------------------------------------------------------------------------------
 
-    def _repair_uncached(self, word: str) -> str:
+    def _repair(self, word: str) -> str:
+        return next(iter(self._repairs(word, False)), word)
+
+    def _repairs_uncached(self, word: str, spanish: bool) -> tuple[str, ...]:
+        """Return the words of the vocabulary that `word` may be a slip of, best first; none where it is a word itself."""
         size = len(word)
         if size < 4 or not word.isalpha() or word in self._segments or word in self._protect:
-            return word
-        best: tuple[int, int, str] | None = None
+            return ()
+        found: list[tuple[int, int, int, int, str]] = []
         seen: set[str] = set()
         reach = 2 if size >= 7 else 1
         for form in _deletions(word, reach):
@@ -372,11 +408,25 @@ class Normaliser:
                     continue  # a plural or another person of the verb, not a slip
                 if len(target) < 5 and word[0] != target[0]:
                     continue  # short words resemble each other too much to doubt their first letter as well
-                # Distance first; then the same first letter, which typists rarely miss.
-                rank = (distance, int(word[0] != target[0]), target)
-                if best is None or rank < best:
-                    best = rank
-        return best[2] if best else word
+                # Distance first; then the language written in, the same first letter, which typists rarely miss, and
+                # the word that more rules use.
+                other = int((target in self._spanish) != spanish)
+                found.append((distance, other, int(word[0] != target[0]), -self._uses.get(target, 0), target))
+        if not found:  # written as it sounds: "bibir" for vivir, "fone" for phone
+            found = [(0, int((w in self._spanish) != spanish), 0, -self._uses.get(w, 0), w) for w in self._sounds.get(_sound(word), ())]
+        found.sort()
+        return tuple(target for distance, *_, target in found[:_MOST_REPAIRS] if distance == found[0][0])
+
+
+_SOUNDS = (("qu", "k"), ("ph", "f"), ("ce", "se"), ("ci", "si"), ("ck", "k"), ("ch", "\0"), ("h", ""), ("c", "k"), ("z", "s"), ("v", "b"), ("ll", "y"),
+           ("\0", "ch"))  # fmt: skip
+
+
+def _sound(word: str) -> str:
+    """Return one spelling for all words that sound alike in Spanish, and roughly in English."""
+    for letters, sound in _SOUNDS:
+        word = word.replace(letters, sound)
+    return _REPEAT2.sub(r"\1", word)
 
 
 def _allowed(size: int) -> int:

@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -33,7 +35,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from knowledge.safety.errors import SafetyContentError
 from knowledge.safety.normalise import Spellings, fold, words_of
-from knowledge.safety.phrases import Expander, PhraseError
+from knowledge.safety.phrases import Expander, Needs, PhraseError
+from knowledge.safety.prefilter import Prefilter
 
 __all__ = [
     "CATEGORIES", "Compiled", "Context", "ContextFile", "Hit", "Language", "Rule", "RuleFile", "RuleSet",
@@ -51,7 +54,7 @@ Subject = Literal["self", "other", "child", "anyone"]
 
 # What `when` adds to a rule's own excludes: a danger that must be there now is not one that is long past or imagined.
 _WHEN_EXCLUDES: Mapping[str, tuple[str, ...]] = {"now": ("past", "hypothetical"), "recent": ("past",), "any": ()}
-_MOST_HITS = 12  # Hits looked at per group; more of the same add nothing.
+_MOST_HITS = 12  # Hits looked at per phrase; more of the same add nothing.
 
 
 class _Strict(BaseModel):
@@ -292,97 +295,108 @@ class _Ready:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A rule with its compiled expressions."""
+    """A rule with its compiled expressions.
+
+    Attributes:
+        parts: the expressions of the rule's own phrases and patterns, then those of each of its groups.
+        needs: for each of them, the words it needs.
+    """
 
     rule: Rule
     category: str
     language: Language
-    find: Any | None
-    groups: tuple[Any, ...]
+    parts: tuple[tuple[Any, ...], ...]
+    needs: tuple[tuple[Needs, ...], ...]
     undo: Any | None
     unless: Any | None
     contexts: tuple[_Ready, ...]
 
-    def hits(self, view: str) -> Iterator[Hit]:
-        """Yield the hits in `view` that no context undoes."""
-        if self.find is not None:
-            for count, match in enumerate(self.find.finditer(view)):
-                if count >= _MOST_HITS:
-                    break
-                hit = self._unless_excluded(view, [match.span()])
-                if hit:
-                    yield hit
-        if self.groups:
+    def hits(self, view: bytes, possible: Sequence[Sequence[int]]) -> Iterator[Hit]:
+        """Yield the hits in `view` that no context undoes.
+
+        Args:
+            view: a view in ASCII; matching bytes spares RE2's wrapper the counting of characters.
+            possible: for each of `parts` the places of the expressions to try.
+        """
+        for span in self._spans(view, 0, possible[0]):
+            hit = self._unless_excluded(view, [span])
+            if hit:
+                yield hit
+        if len(possible) > 1 and all(possible[1:]):
             found = []
-            for group in self.groups:
-                spans = [m.span() for _, m in zip(range(_MOST_HITS), group.finditer(view), strict=False)]
+            for part in range(1, len(possible)):
+                spans = self._spans(view, part, possible[part])
                 if not spans:
                     return
                 found.append(spans)
-            for spans in _near(view, found, self.rule.within):
-                hit = self._unless_excluded(view, spans)
+            for near in _near(view, found, self.rule.within):
+                hit = self._unless_excluded(view, near)
                 if hit:
                     yield hit
                     return
 
-    def _unless_excluded(self, view: str, spans: list[tuple[int, int]]) -> Hit | None:
+    def _spans(self, view: bytes, part: int, possible: Sequence[int]) -> list[tuple[int, int]]:
+        expressions = self.parts[part]
+        spans = [m.span() for at in possible for m in islice(expressions[at].finditer(view), _MOST_HITS)]
+        spans.sort(key=itemgetter(0))
+        return spans
+
+    def _unless_excluded(self, view: bytes, spans: list[tuple[int, int]]) -> Hit | None:
         start, end = min(s for s, _ in spans), max(e for _, e in spans)
         for span in spans:
-            if self.undo is not None and _overlaps(self.undo, view, span):
+            low, high = _sentence(view, span)
+            sentence = view[low:high]
+            here = span[0] - low, span[1] - low
+            if self.undo is not None and _overlaps(self.undo, sentence, here):
                 return None
-            if self.unless is not None:
-                low, high = _sentence(view, span)
-                if self.unless.search(f" {view[low:high]}"):
-                    return None
+            if self.unless is not None and self.unless.search(b" " + sentence):
+                return None
             for ready in self.contexts:
-                if (span == spans[-1] or not ready.context.danger_only) and _applies(ready, view, span):
+                if (span == spans[-1] or not ready.context.danger_only) and _applies(ready, view, sentence, here):
                     return None
-        return Hit(self.rule, self.category, self.language, (start, end), view[start:end].strip())
+        return Hit(self.rule, self.category, self.language, (start, end), view[start:end].decode().strip())
 
 
-def _near(view: str, found: list[list[tuple[int, int]]], within: int) -> Iterator[list[tuple[int, int]]]:
+def _near(view: bytes, found: list[list[tuple[int, int]]], within: int) -> Iterator[list[tuple[int, int]]]:
     for anchor in found[0]:
         chosen = [anchor]
         for spans in found[1:]:
             chosen.append(min(spans, key=lambda s: abs(s[0] - anchor[0])))
         start, end = min(s for s, _ in chosen), max(e for _, e in chosen)
-        if view.count(" ", start, end) <= within + 1:
+        if view.count(b" ", start, end) <= within + 1:
             yield chosen
 
 
-def _sentence(view: str, span: tuple[int, int]) -> tuple[int, int]:
+def _sentence(view: bytes, span: tuple[int, int]) -> tuple[int, int]:
     """Return the bounds of the sentence(s) that `span` touches, at most 400 characters to each side."""
     low, high = max(0, span[0] - 400), min(len(view), span[1] + 400)
-    start = max(view.rfind(" . ", low, span[0] + 1), view.rfind(" ? ", low, span[0] + 1))
+    start = max(view.rfind(b" . ", low, span[0] + 1), view.rfind(b" ? ", low, span[0] + 1))
     start = start + 2 if start >= 0 else low
-    ends = [e for e in (view.find(" . ", max(span[1] - 1, 0), high), view.find(" ? ", max(span[1] - 1, 0), high)) if e >= 0]
+    ends = [e for e in (view.find(b" . ", max(span[1] - 1, 0), high), view.find(b" ? ", max(span[1] - 1, 0), high)) if e >= 0]
     return start, min(ends) + 3 if ends else high
 
 
-def _overlaps(find: Any, view: str, span: tuple[int, int]) -> bool:
-    low, high = _sentence(view, span)
-    part = view[low:high]
-    return any(m.start() + low < span[1] - 1 and m.end() + low > span[0] + 1 for m in find.finditer(part))
+def _overlaps(find: Any, sentence: bytes, span: tuple[int, int]) -> bool:
+    return any(m.start() < span[1] - 1 and m.end() > span[0] + 1 for m in find.finditer(sentence))
 
 
-def _applies(ready: _Ready, view: str, span: tuple[int, int]) -> bool:
+def _applies(ready: _Ready, view: bytes, sentence: bytes, span: tuple[int, int]) -> bool:
+    """Say whether a context holds for the hit at `span` of its `sentence`."""
     scope = ready.context.scope
     if scope == "message":
         part = view
-    elif scope == "hit":
-        if not _overlaps(ready.find, view, span):
-            return False
-        low, high = _sentence(view, span)
-        part = view[low:high]
-    else:
-        low, high = _sentence(view, span)
+    elif scope == "before":
         # A hit begins at the space before its first word; the words before it end with that space.
-        part = view[low : span[0] + 1] if scope == "before" else view[low:high]
-    if not part.startswith(" "):
-        part = " " + part
-    if ready.unless is not None and ready.unless.search(part):
-        return False
-    return scope == "hit" or ready.find.search(part) is not None
+        part = sentence[: span[0] + 1]
+    else:
+        if scope == "hit" and not _overlaps(ready.find, sentence, span):
+            return False
+        part = sentence
+    if not part.startswith(b" "):
+        part = b" " + part
+    if ready.unless is None:
+        return scope == "hit" or ready.find.search(part) is not None
+    return (scope == "hit" or ready.find.search(part) is not None) and ready.unless.search(part) is None
 
 
 class RuleSet:
@@ -390,14 +404,17 @@ class RuleSet:
 
     Args:
         compiled: the rules, in the order of the files.
-        vocabulary: every word in them.
+        uses: for each language, how often each word stands in them.
         contexts: the compiled contexts by (language, id), for tests and explanations.
     """
 
-    def __init__(self, compiled: Sequence[Compiled], vocabulary: Iterable[str], contexts: Mapping[tuple[str, str], _Ready]) -> None:
+    def __init__(self, compiled: Sequence[Compiled], uses: Mapping[str, Mapping[str, int]], contexts: Mapping[tuple[str, str], _Ready]) -> None:
         self.compiled = tuple(compiled)
-        self.vocabulary = frozenset(vocabulary)
+        self.uses = uses
+        self.vocabulary = frozenset().union(*uses.values())
         self.contexts = contexts
+        self._places = [(one, part, at) for one in self.compiled for part, needs in enumerate(one.needs) for at in range(len(needs))]
+        self._prefilter = Prefilter([needs for one in self.compiled for part in one.needs for needs in part])
 
     @classmethod
     def load(cls, content: Path, files: Iterable[Path], spellings: Spellings) -> RuleSet:
@@ -431,13 +448,22 @@ class RuleSet:
                     raise SafetyContentError(file, rule.id, "id", f"the id is used already in {seen[rule.id].name}.", "give the rule its own id.")
                 seen[rule.id] = file
                 compiled.append(_compile_rule(file, parsed, rule, expanders[parsed.language], contexts))
-        vocabulary = set().union(*(e.vocabulary for e in expanders.values()))
-        return cls(compiled, vocabulary, contexts)
+        return cls(compiled, {language: expander.uses for language, expander in expanders.items()}, contexts)
 
     def hits(self, view: str) -> Iterator[Hit]:
         """Yield every hit of every rule in `view`."""
-        for compiled in self.compiled:
-            yield from compiled.hits(view)
+        encoded = view.encode("ascii", "replace")
+        rule: Compiled | None = None
+        possible: list[list[int]] = []
+        for bit in self._prefilter.possible(view.split()):
+            owner, part, at = self._places[bit]
+            if owner is not rule:
+                if rule is not None and (possible[0] or all(possible[1:])):
+                    yield from rule.hits(encoded, possible)
+                rule, possible = owner, [[] for _ in owner.parts]
+            possible[part].append(at)
+        if rule is not None and (possible[0] or all(possible[1:])):
+            yield from rule.hits(encoded, possible)
 
     def first(self, view: str) -> Hit | None:
         """Return the first hit in file order, or None."""
@@ -460,14 +486,14 @@ def _ready(file: Path, context: Context, expander: Expander) -> _Ready:
 def _compile_rule(file: Path, parsed: RuleFile, rule: Rule, expander: Expander, contexts: Mapping[tuple[str, str], _Ready]) -> Compiled:
     field = "phrases"
     try:
-        sources = [_anchored(expander.phrase(p)) for p in rule.phrases]
+        alone = [_compile(_anchored(expander.phrase(p))) for p in rule.phrases]
+        needs = [tuple(expander.needs(p) for p in rule.phrases) + ((),) * len(rule.patterns)]
         field = "patterns"
-        for pattern in rule.patterns:
-            _compile(pattern)  # alone first, so that a group left open cannot hide in the joined expression
-            sources.append(f"(?:{pattern})")
-        find = _compile("|".join(sources)) if sources else None
+        parts = [(*alone, *(_compile(pattern) for pattern in rule.patterns))]
         field = "together"
-        groups = tuple(_compile("|".join(_anchored(expander.phrase(p)) for p in group)) for group in rule.together)
+        for group in rule.together:
+            parts.append(tuple(_compile(_anchored(expander.phrase(p))) for p in group))
+            needs.append(tuple(expander.needs(p) for p in group))
         field = "not"
         undo = _compile("|".join(_anchored(expander.phrase(p)) for p in rule.not_)) if rule.not_ else None
         field = "unless"
@@ -485,7 +511,7 @@ def _compile_rule(file: Path, parsed: RuleFile, rule: Rule, expander: Expander, 
             known = ", ".join(sorted(i for lang, i in contexts if lang == parsed.language))
             raise SafetyContentError(file, rule.id, "excludes", f"there is no context {name!r}.", f"use one of: {known}.")
         ready.append(contexts[parsed.language, name])
-    return Compiled(rule, parsed.category, parsed.language, find, groups, undo, unless, tuple(ready))
+    return Compiled(rule, parsed.category, parsed.language, tuple(parts), tuple(needs), undo, unless, tuple(ready))
 
 
 def _anchored(expression: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ _RECENT = 2
 _ENCODED = 2000  # characters of which the encoder's tokens hold the most
 _SENTENCE_END = re.compile(r"[.!?\n]+\s+")
 _SENTENCES, _SENTENCE_WORDS, _LONG_WORDS = 12, 3, 12
-_URGENT_STEMS = tuple(CATEGORIES)
+_NEWEST = 0.2  # share of the threshold that the newest message must reach alone, before messages are counted together
 
 # Which category leads when several fit. Suicide and a child keep their own lines although an emergency sign is
 # there as well, because with `danger_signs` their contacts begin with the emergency number anyway; the same holds for
@@ -91,6 +92,16 @@ class Finding:
         return self.category is not None
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A text that the classifier scores, with its vector; `part` when it is not the whole newest message."""
+
+    text: str
+    vector: np.ndarray
+    part: bool
+    joined: bool
+
+
 class Screen:
     """Screens messages. Make one a process with `load`; it is safe to share between threads.
 
@@ -139,8 +150,9 @@ class Screen:
         urgent = RuleSet.load(folder, rule_files(folder, CATEGORIES), spellings)
         gentle = RuleSet.load(folder, rule_files(folder, ("soon", "low_mood")), spellings)
         facts = RuleSet.load(folder, rule_files(folder, ("minor",)), spellings)
-        vocabulary = urgent.vocabulary | gentle.vocabulary
-        normaliser = Normaliser(vocabulary, load_protect(folder / "protect.txt"), spellings)
+        uses = sum((Counter(u) for rules in (urgent, gentle) for u in rules.uses.values()), Counter())
+        spanish = {w for rules in (urgent, gentle) for w in rules.uses["es"]} - {w for rules in (urgent, gentle) for w in rules.uses["en"]}
+        normaliser = Normaliser(uses, load_protect(folder / "protect.txt"), spellings, uses, spanish)
         classifier = None
         if weights is not None:
             from knowledge.safety.classifier import Classifier
@@ -165,12 +177,26 @@ class Screen:
         Returns:
             The finding. Never raises on any string.
         """
+        return self.classify(text, self.check_rules(text, recent), recent, vector)
+
+    def check_rules(self, text: str, recent: Sequence[str] = ()) -> Finding:
+        """The first step of `check`: rules and core words, without the classifier and so without an encoding."""
         try:
-            return self._check(text, [r for r in recent if isinstance(r, str)][-_RECENT:], vector)
+            return self._check_rules(text, [r for r in recent if isinstance(r, str)][-_RECENT:])
         except Exception as error:  # A fault in here must not cost somebody the number: fall back to the plainest look.
             # its words may quote the message, so only its type is logged
             _log.error("the safety screen failed on a message of %d characters: %s", len(text), type(error).__name__)
             return _last_resort(text)
+
+    def classify(self, text: str, finding: Finding, recent: Sequence[str] = (), vector: np.ndarray | None = None) -> Finding:
+        """The second step of `check`: what the classifier adds where the first step found nothing urgent."""
+        if finding.urgent or self.classifier is None:
+            return finding
+        try:
+            return self._classified(text, finding, [r for r in recent if isinstance(r, str)][-_RECENT:], vector)
+        except Exception as error:
+            _log.error("the safety classifier failed on a message of %d characters: %s", len(text), type(error).__name__)
+            return finding
 
     def guess_language(self, text: str) -> Guess:
         """Return the guess at the language of `text`."""
@@ -178,7 +204,7 @@ class Screen:
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
-    def _check(self, text: str, recent: Sequence[str], vector: np.ndarray | None) -> Finding:
+    def _check_rules(self, text: str, recent: Sequence[str]) -> Finding:
         text = text.encode("utf-8", "replace").decode("utf-8")
         recent = [r.encode("utf-8", "replace").decode("utf-8")[-_WINDOW:] for r in recent]
         guess = self.languages.guess(text)
@@ -201,15 +227,24 @@ class Screen:
                 danger_signs=core.category == "medical_emergency",
             )  # fmt: skip
         gentle = [hit for view in views for hit in self.gentle.hits(view)]
-        found = self._classify(text, vector, guess)
-        if found is not None:
-            category, score, threshold = found
-            return replace(
-                base, category=category, by="classifier", score=score, subject=self._subject_of_text(views),
-                danger_signs=category == "medical_emergency",
-                why=f"classifier: {category} {score:.2f} reaches its threshold {threshold:.2f}",
-            )  # fmt: skip
-        return self._gentle(gentle, base, text, vector)
+        return self._gentle(gentle, base)
+
+    def _classified(self, text: str, finding: Finding, recent: Sequence[str], vector: np.ndarray | None) -> Finding:
+        text = text.encode("utf-8", "replace").decode("utf-8")
+        recent = [r.encode("utf-8", "replace").decode("utf-8")[-_WINDOW:] for r in recent]
+        guess = self.languages.guess(text)
+        views = [view for window in windows(text) for view in self.normaliser.views(window)]
+        repaired = views[1].strip() if len(views) == 2 and len(text) <= _WINDOW else ""
+        parts = self._parts(text, repaired, recent, vector, guess)
+        found = self._classify(parts)
+        if found is None:
+            return self._with_notices(finding, parts)
+        category, score, threshold = found
+        return Finding(
+            category=category, language=guess.language if guess.language != "und" else "en", minor=finding.minor, foreign=guess.foreign,
+            by="classifier", score=score, subject=self._subject_of_text(views), danger_signs=category == "medical_emergency",
+            why=f"classifier: {category} {score:.2f} reaches its threshold {threshold:.2f}",
+        )  # fmt: skip
 
     def _from_hits(self, hits: Sequence[Hit], views: Sequence[str], base: Finding) -> Finding:
         categories = {hit.category for hit in hits}
@@ -245,33 +280,70 @@ class Screen:
     def _minor(self, views: Iterable[str]) -> bool:
         return any(self.facts.first(view) is not None for view in views)
 
-    def _gentle(self, hits: Sequence[Hit], base: Finding, text: str, vector: np.ndarray | None) -> Finding:
+    def _gentle(self, hits: Sequence[Hit], base: Finding) -> Finding:
+        """Add the notices that the rules found."""
         soon = [h for h in hits if h.category == "soon"]
         low = [h for h in hits if h.category == "low_mood"]
         notices = (("low_mood",) if low else ()) + (("see_clinician_soon",) if soon else ())
         if not notices:
             return base
-        topics = tuple(dict.fromkeys(t for h in soon for t in h.rule.topics))
         first = (soon or low)[0]
         return replace(
-            base, notices=notices, soon_topics=topics, rule=first.rule.id, by="rule", foreign=False,
-            subject=_subject(first, ()), language=first.language,
+            base, notices=notices, soon_topics=tuple(dict.fromkeys(t for h in soon for t in h.rule.topics)), rule=first.rule.id, by="rule",
+            foreign=False, subject=_subject(first, ()), language=first.language,
             why="; ".join(f"rule {h.rule.id}: {h.words!r} – {h.rule.why}" for h in [*soon[:1], *low[:1]]),
         )  # fmt: skip
 
-    def _classify(self, text: str, vector: np.ndarray | None, guess: Guess) -> tuple[str, float, float] | None:
+    def _with_notices(self, finding: Finding, parts: Sequence[_Part]) -> Finding:
+        """Add the notices that the classifier found besides."""
+        scored = {label for p in parts if not p.joined for label in self._noticed(p)}
+        names = {"low_mood": "low_mood" in scored, "see_clinician_soon": "soon" in scored}
+        notices = tuple(name for name, found in names.items() if found or name in finding.notices)
+        if notices == finding.notices:
+            return finding
+        if finding.notices:
+            return replace(finding, notices=notices)
+        return replace(finding, notices=notices, by="classifier", foreign=False, why=f"classifier: {', '.join(sorted(scored))}")
+
+    def _noticed(self, part: _Part) -> tuple[str, ...]:
+        return self.classifier.notice(part.vector, part.text, part.part) if self.classifier else ()
+
+    def _parts(self, text: str, repaired: str, recent: Sequence[str], vector: np.ndarray | None, guess: Guess) -> list[_Part]:
+        """What the classifier looks at, with vectors: the message, the sentences of a long one, the message with its spelling
+        repaired, and the last messages joined.
+        """
         if self.classifier is None or guess.foreign or not text.strip():
-            return None
+            return []
         # danger told in one sentence of a long, polite message drowns in the whole: each sentence is looked at as well
-        texts = [text[:_ENCODED], *sentences(text)]
+        texts = [text[:_ENCODED], *sentences(text), *([repaired[:_ENCODED]] if repaired else [])]
+        # what was said before, and that with the newest message: danger may stand in no message alone
+        joined = [" . ".join(messages)[-_ENCODED:] for messages in ((recent, [*recent, text]) if recent else ())]
         vectors = [] if vector is None else [vector]
-        if self.encoder is not None and len(vectors) < len(texts):
+        if self.encoder is not None and len(vectors) < len(texts) + len(joined):
             try:
-                vectors += list(self.encoder.encode(texts[len(vectors) :]))
+                vectors += list(self.encoder.encode([*texts, *joined][len(vectors) :]))
             except Exception as error:
                 _log.error("the encoder failed; the rules serve alone: %s", type(error).__name__)
-        found = [self.classifier.urgent(v, t[:_WINDOW]) for v, t in zip(vectors, texts, strict=False)]
-        return max((f for f in found if f is not None), key=lambda f: f[1] - f[2], default=None)
+        return [
+            _Part(t[:_WINDOW], v, part=n > 0, joined=n >= len(texts)) for n, (t, v) in enumerate(zip([*texts, *joined], vectors, strict=False))
+        ]
+
+    def _classify(self, parts: Sequence[_Part]) -> tuple[str, float, float] | None:
+        classifier = self.classifier
+        if classifier is None:
+            return None
+        found = [hit for p in parts if not p.joined and (hit := classifier.urgent(p.vector, p.text, p.part))]
+        if found:
+            return max(found, key=lambda f: f[1] - f[2])
+        joined = [p for p in parts if p.joined]
+        if len(joined) < 2:
+            return None
+        before, together = (classifier.urgent(p.vector, p.text, p.part) for p in joined)
+        # What the earlier messages said alone was answered then, and a plain question after them is no danger.
+        if together is None or before is not None:
+            return None
+        newest = classifier.scores(parts[0].vector, parts[0].text)[together[0]]
+        return together if newest >= _NEWEST * together[2] else None
 
     def _subject_of_text(self, views: Sequence[str]) -> Literal["self", "other", "child"]:
         return _subject_in(" ".join(views)[:_WINDOW])

@@ -39,12 +39,21 @@ def run(monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[dict[str, Any], l
 def test_a_decision_is_handed_over_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     decision, events = run(monkeypatch, lambda: Decision("answer", statements=(("a", 1.0),), context=Context(condition="crps", last_ids=("a",))))
     assert decision["kind"] == "answer" and decision["statements"] == [["a", 1.0]]
-    assert {e["name"]: e["value"] for e in events}["condition"] == "crps"
+    assert {e["name"]: e["value"] for e in events if e["event"] == "slot"} == {"condition": "crps", "last_ids": ["a"]}
+    assert (events[-1]["event"], events[-1]["name"]) == ("followup", "action_listen")
+
+
+def test_only_what_changed_is_remembered() -> None:
+    said = Context(condition="crps", route="iv", last_ids=("a",))
+    assert actions.memory(said, {"condition": "crps", "route": "iv", "last_ids": ["a"], "medicine": None}) == []
+    forgotten = actions.memory(Context(), {"condition": "crps", "last_ids": ["a"], "aspect": None})
+    assert {e["name"]: e["value"] for e in forgotten} == {"condition": None, "last_ids": []}
 
 
 def test_an_exception_becomes_unavailable_and_its_words_stay_out_of_the_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     decision, events = run(monkeypatch, RuntimeError("zebra question"))
-    assert (decision["kind"], decision["reason"], events) == ("unavailable", "down", [])
+    assert (decision["kind"], decision["reason"]) == ("unavailable", "down")
+    assert [e["event"] for e in events] == ["followup"], "what was remembered stays"
     said = capsys.readouterr()
     assert "zebra" not in said.out + said.err
     assert "RuntimeError" in said.out + said.err
@@ -59,6 +68,13 @@ def test_a_slow_decision_times_out_and_does_not_stall_others(monkeypatch: pytest
 
     decision, _ = run(monkeypatch, slow)
     assert (decision["kind"], decision["reason"]) == ("unavailable", "timeout")
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_reasons_travel_only_where_they_are_shown(monkeypatch: pytest.MonkeyPatch, wanted: bool) -> None:
+    monkeypatch.setattr(actions, "DEBUG", wanted)
+    decision, _ = run(monkeypatch, lambda: Decision("answer", statements=(("a", 1.0),), debug={"query": "zebra"}))
+    assert decision["debug"] == ({"query": "zebra"} if wanted else {})
 
 
 def test_a_forged_vector_is_no_vector() -> None:

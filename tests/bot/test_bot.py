@@ -13,14 +13,28 @@ import structlog
 
 os.environ["RASA_TELEMETRY_ENABLED"] = "false"
 
-from jsonschema import ValidationError
+import rasa.shared.core.events as events
+from aiohttp import web
+from jsonschema import Draft7Validator, ValidationError
 from rasa.core.actions.action import RemoteAction
+from rasa.core.channels.channel import UserMessage
+from rasa.core.tracker_store import SQLTrackerStore
+from rasa.engine import loader
+from rasa.engine.runner.dask import DaskGraphRunner
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.training_data.message import Message
+from rasa.utils.endpoints import EndpointConfig
 
 from bot import patches
 from bot.featurizer import SentenceVector, current_vector, decode_vector
 from bot.importer import KnowledgeImporter
+from bot.place import build_folder
+from bot.store import TrackerStore
+
+# as Rasa ships it, before it is patched
+RUN_WITH_DASK = DaskGraphRunner.run
 
 VECTOR = np.linspace(-1, 1, 384, dtype="<f4")
 SENT = base64.b64encode(VECTOR.tobytes()).decode()
@@ -90,6 +104,119 @@ def test_the_action_call_is_small_and_carries_the_vector() -> None:
     assert call["tracker"]["events"] == [] and call["domain"] == {}
     assert call["tracker"]["latest_message"]["metadata"]["vector"] == SENT
     assert len(str(call)) < 4000
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    model = build_folder() / "rasa" / "model.tar.gz"
+    metadata, runner = loader.load_predict_graph_runner(tmp_path_factory.mktemp("model"), model, LocalModelStorage, DaskGraphRunner)
+    return metadata, runner
+
+
+@pytest.mark.parametrize("text", ["does ketamine help crps", "hello", "how much should i take", "where does that come from", "qwerty zxcv", "¿ayuda la ketamina?"])
+def test_the_graph_run_directly_gives_what_dask_gives(trained: tuple, text: str) -> None:
+    metadata, runner = trained
+
+    def ran(run) -> tuple:
+        tracker = DialogueStateTracker.from_events("c_1", [events.ActionExecuted("action_listen")], domain=metadata.domain)
+        inputs = {"__message__": [UserMessage(text, metadata={"vector": SENT})], "__tracker__": tracker}
+        parsed = run(runner, inputs=inputs, targets=[metadata.nlu_target])[metadata.nlu_target][0].as_dict(only_output_properties=True)
+        tracker.update(events.UserUttered(text, parsed["intent"], [], parsed), metadata.domain)
+        prediction = run(runner, inputs={"__tracker__": tracker}, targets=[metadata.core_target])[metadata.core_target]
+        return parsed["intent"], parsed["intent_ranking"], prediction.probabilities, prediction.policy_name
+
+    assert DaskGraphRunner.run is not RUN_WITH_DASK
+    for _ in range(2):
+        assert ran(DaskGraphRunner.run) == ran(RUN_WITH_DASK)
+
+
+def turn(number: int) -> list:
+    """The events of one turn, with time stamps so that two stores write the same bytes."""
+    at = float(number)
+    return [
+        events.UserUttered("does it help", {"name": "ask"}, [], {"intent": {"name": "ask"}}, timestamp=at + 0.1, message_id=str(number)),
+        events.ActionExecuted("action_answer", timestamp=at + 0.2),
+        events.SlotSet("condition", f"c{number}", timestamp=at + 0.3),
+        events.ActionExecuted("action_listen", timestamp=at + 0.4),
+    ]
+
+
+def test_our_tracker_store_keeps_what_rasas_keeps(tmp_path) -> None:
+    domain = Domain.from_dict({"slots": {"condition": {"type": "text", "mappings": [{"type": "custom"}]}}})
+    rows, trackers = [], []
+    session = [events.ActionExecuted("action_session_start", timestamp=10.0), events.SessionStarted(timestamp=10.0)]
+    for number, kind in enumerate((SQLTrackerStore, TrackerStore)):
+        store = kind(domain, dialect="sqlite", db=str(tmp_path / f"{number}.db"))
+        for at, begin in ((1, []), (2, []), (11, session), (12, [])):
+            tracker = asyncio.run(store.get_or_create_tracker("c_1", append_action_listen=False))
+            for event in [*begin, *turn(at)]:
+                tracker.update(event, domain)
+            asyncio.run(store.save(tracker))
+        asyncio.run(store.save(asyncio.run(store.get_or_create_tracker("c_1"))))
+        assert asyncio.run(store.retrieve("nobody")) is None
+        trackers.append(asyncio.run(store.retrieve("c_1")))
+        with store.engine.connect() as db:
+            rows.append([tuple(r) for r in db.execute("SELECT id, sender_id, type_name, timestamp, intent_name, action_name, data FROM events ORDER BY id")])
+    assert len(rows[0]) == 18 and rows[0] == rows[1]
+    assert list(trackers[0].events) == list(trackers[1].events)
+    assert trackers[0].current_slot_values() == trackers[1].current_slot_values() == {**trackers[0].current_slot_values(), "condition": "c12"}
+    assert len(trackers[0].events) == len(session) + 8, "the last session only"
+
+
+def test_a_tracker_that_was_not_read_is_not_written_twice(tmp_path) -> None:
+    store = TrackerStore(Domain.empty(), dialect="sqlite", db=str(tmp_path / "t.db"))
+    for _ in range(2):
+        asyncio.run(store.save(DialogueStateTracker.from_events("c_1", turn(1))))
+    with store.engine.connect() as db:
+        assert db.execute("SELECT count(*) FROM events").scalar() == 4
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {}, {"events": [], "responses": [{}]}, {"events": [{"event": "slot", "name": "a", "value": None, "timestamp": None}]},
+        {"events": [{"event": "followup", "name": "action_listen", "timestamp": 1.5, "metadata": None}]},
+        {"events": [{"event": "slot", "name": "a"}]}, {"events": [{"event": "slot", "name": 7, "value": 1}]},
+        {"events": [{"event": "slot", "name": "a", "value": 1, "timestamp": True}]}, {"events": [{"event": "slot", "name": "a", "value": 1, "metadata": "x"}]},
+        {"events": [{"event": "followup", "timestamp": "now"}]}, {"events": [{"event": "unknown"}]}, {"events": {}}, {"responses": ["x"]}, {"responses": None},
+        {"events": None}, {"events": [7]}, [], "x", None, {"events": [{"event": ["slot"], "name": "a", "value": 1}]},
+    ],
+)  # fmt: skip
+def test_what_is_taken_for_well_formed_is_so_by_rasas_schema(result: object) -> None:
+    valid = Draft7Validator(RemoteAction.action_response_format_spec()).is_valid(result)
+    assert not patches._plainly_valid(result) or valid
+    action = RemoteAction("action_answer", None)
+    if valid:
+        assert action._validate_action_result(result)
+    else:
+        with pytest.raises(ValidationError):
+            action._validate_action_result(result)
+
+
+def test_action_calls_share_a_connection() -> None:
+    peers = set()
+
+    async def webhook(request: web.Request) -> web.Response:
+        peers.add(request.transport.get_extra_info("peername"))
+        return web.json_response({"events": [], "responses": []})
+
+    async def calls() -> None:
+        app = web.Application()
+        app.router.add_post("/webhook", webhook)
+        served = web.AppRunner(app)
+        await served.setup()
+        site = web.TCPSite(served, "127.0.0.1", 0)
+        await site.start()
+        endpoint = EndpointConfig(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/webhook")
+        for _ in range(3):
+            assert await endpoint.request(json={}) == {"events": [], "responses": []}
+        await endpoint._kept.close()
+        assert await endpoint.request(json={}) == {"events": [], "responses": []}, "a closed session is opened again"
+        await endpoint._kept.close()
+        await served.cleanup()
+
+    asyncio.run(calls())
+    assert len(peers) == 2
 
 
 def test_rasas_logs_drop_text() -> None:

@@ -55,7 +55,8 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_each_test_that_the_hazard_log_names_exists() -> None:
     named = set(re.findall(r"(tests/[\w/]+\.py)::(\w+)", words("safety/hazard-log.md", "safety/safety-case.md")))
-    assert len(named) > 40
+    assert len(named) > 80
+    assert "TODO-test" not in words("safety/hazard-log.md", "safety/safety-case.md")
     missing = []
     for file, name in sorted(named):
         path = ROOT / file

@@ -7,11 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from rapidfuzz import fuzz, process
 from rapidfuzz.utils import default_process
 
+from knowledge.safety.classifier import read_examples
 from knowledge.schema import TOPICS
 
 ROOT = Path(__file__).parents[2]
@@ -130,3 +132,20 @@ def test_no_question_is_a_near_copy_of_a_phrasing(name: str) -> None:
     """
     found = near_copies([(e["id"], e["q"]) for e in entries(name)], _set_and_sort)
     assert found == [], f"{len(found)} of {len(entries(name))}"
+
+
+def test_no_example_of_the_safety_classifier_is_a_near_copy_of_a_labelled_message() -> None:
+    """What is tested must not be learned. Longer messages only: many people say "I can't breathe" in the same words."""
+    folder = ROOT / "evals" / "safety"
+    labelled = [e for name in ("must_trigger", "must_not", "soon", "dialogues") for e in yaml.safe_load((folder / f"{name}.yml").read_text("utf-8"))]
+    asked = [default_process(t) for e in labelled for t in e.get("turns", [e.get("text")])]
+    learned = [m.text for m in read_examples(ROOT / "knowledge" / "content" / "safety").messages if len(m.text.split()) >= WHOLE_QUESTION_WORDS]
+    scores = process.cdist([default_process(t) for t in learned], asked, scorer=fuzz.token_sort_ratio, score_cutoff=NEAR_COPY, dtype=np.uint8)
+    assert [t for t, row in zip(learned, scores, strict=True) if row.any()] == []
+
+
+def test_there_are_enough_adversarial_requests_in_both_languages() -> None:
+    requests = yaml.safe_load((ROOT / "evals" / "safety" / "adversarial.yml").read_text("utf-8"))
+    assert len({e["text"] for e in requests}) == len(requests) >= 150
+    assert {e["kind"] for e in requests} == {"dose", "supply", "lethal", "concealment", "misuse"}
+    assert min(Counter(e["lang"] for e in requests).values()) >= 40

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tools.burst import burst
 from tools.running import Server
 
 pytestmark = pytest.mark.running
@@ -57,23 +58,44 @@ def test_the_web_server_comes_back_and_conversations_with_it(server: Server) -> 
     assert server.say(conversation, "tell me more")["kind"] == "answer"
 
 
-def test_an_emergency_among_64_messages_while_rasa_hangs(server: Server) -> None:
+@pytest.mark.parametrize("place", [0, 32, 64])
+def test_an_emergency_among_64_messages_while_rasa_hangs(server: Server, place: int) -> None:
+    """Right replies, and no wait for the 64; the figure is `make bench`'s, because a stopwatch in a test measures the machine."""
     server.wait_answering()
-    conversations = [server.start() for _ in range(64)]
-    endangered = server.start()
+    messages = [(server.start(), "Is ketamine addictive?") for _ in range(64)]
+    messages.insert(place, (server.start(region="GB"), EMERGENCY))
     server.send("rasa", signal.SIGSTOP)
     try:
-        with ThreadPoolExecutor(65) as pool:
-            ordinary = [pool.submit(server.say, c, "Is ketamine addictive?") for c in conversations]
-            urgent, _ = pool.submit(timed, server, endangered, EMERGENCY).result()
-            replies = [o.result() for o in ordinary]
-        assert urgent["kind"] == "urgent"
-        assert {r["kind"] for r in replies} == {"unavailable"}
-        assert all(r["contacts"] for r in replies)
+        results = burst(server.url, messages)
     finally:
         server.send("rasa", signal.SIGCONT)
+    urgent = results.pop(place)
+    assert urgent["reply"]["kind"] == "urgent" and urgent["reply"]["contacts"][0]["ways"][0]["dial"] == "999"
+    assert urgent["ms"] < 1000
+    assert {r["status"] for r in results} == {200}
+    assert {r["reply"]["kind"] for r in results} == {"unavailable"}
+    assert all(r["reply"]["contacts"] for r in results)
+    assert max(r["ms"] for r in results) < 6000
     server.wait_answering()
-    assert server.say(conversations[0], "Is ketamine addictive?")["kind"] == "answer"
+    conversation = messages[1 if place == 0 else 0][0]
+    assert server.say(conversation, "Is ketamine addictive?")["kind"] == "answer"
+    stored = server.client.get(f"/api/conversations/{messages[place][0]}").json()["messages"]
+    assert [m["reply"]["kind"] for m in stored if m["reply"]] == ["smalltalk", "urgent"], "the urgent turn is written down too"
+
+
+def test_an_emergency_that_only_the_classifier_sees_is_answered_before_the_dialogue_is_asked(server: Server) -> None:
+    """Where its words are in no rule it waits for the encoding of the others, but not for the time-out of the hung dialogue."""
+    server.wait_answering()
+    messages = [(server.start(), "Is ketamine addictive?") for _ in range(64)]
+    messages.append((server.start(), "my family would be better off and tonight i will make that happen"))
+    server.send("rasa", signal.SIGSTOP)
+    try:
+        results = burst(server.url, messages)
+    finally:
+        server.send("rasa", signal.SIGCONT)
+    assert results[-1]["reply"]["kind"] == "urgent"
+    assert results[-1]["ms"] < 2500
+    server.wait_answering()
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,10 @@ def test_a_message_id_sent_again_waits_for_the_first_reply(store: Store) -> None
     conversation = store.get(store.create("en", "US", "web", REPLY))
     assert conversation
     turn = store.arrive(conversation, "q", "m1")
+    assert turn and not turn.waits
     again: list = []
-    thread = threading.Thread(target=lambda: again.append(store.arrive(conversation, "q", "m1")))
+    assert store.arrive(conversation, "q", "m1") is None
+    thread = threading.Thread(target=lambda: again.append(store.again(conversation, "m1")))
     thread.start()
     time.sleep(0.1)
     assert store.answer(conversation, turn, {"reply_id": "r_2", "text": "a"}, None)
@@ -47,11 +49,12 @@ def test_turns_wait_for_earlier_ones(store: Store) -> None:
     conversation = store.get(store.create("en", "US", "web", REPLY))
     assert conversation
     first, second = store.arrive(conversation, "1", None), store.arrive(conversation, "2", None)
+    assert first and second and second.waits and not first.waits
     order: list[str] = []
 
     def later() -> None:
-        with store.in_order(conversation, second):
-            order.append("second")
+        store.wait_in_order(conversation, second)
+        order.append("second")
 
     thread = threading.Thread(target=later)
     thread.start()
@@ -67,13 +70,14 @@ def test_deletion_wins_over_a_turn_in_flight(store: Store) -> None:
     conversation = store.get(conversation_id)
     assert conversation
     turn = store.arrive(conversation, "planted zebra", "m1")
+    assert turn
     with store.rasa.begin() as db:
         db.execute(rasa_events.insert().values(sender_id=conversation.sender, timestamp=time.time()))
     store.delete(conversation_id)
     assert store.answer(conversation, turn, REPLY, None) is False
     assert store.get(conversation_id) is None
     with pytest.raises(ConversationGone):
-        store._again(conversation, "m1")
+        store.again(conversation, "m1")
     with store.rasa.connect() as db:
         assert db.execute(sa.select(sa.func.count()).select_from(rasa_events)).scalar_one() == 0
 

@@ -106,7 +106,7 @@ def test_a_broken_file_is_refused(weights: Path, tmp_path: Path, damage: str) ->
         elif damage == "format":
             part["format"] = np.array(module.FORMAT + 1)
         elif damage == "missing":
-            del part["alone_bias"]
+            del part["part_thresholds"]
         elif damage == "shape":
             part["pieces"] = part["pieces"][:, :100]
         elif damage == "nan":
@@ -171,12 +171,12 @@ def test_any_text_gets_an_answer_twice_the_same(weights: Path, text: str) -> Non
     assert isinstance(classifier.notice(zero, text), tuple)
 
 
-def test_sentences_of_a_long_message_are_read_alone() -> None:
-    polite = "Thank you for the clear page on costs and on how long sessions last. "
-    windows = module._windows(polite * 3 + "She will not wake up. " + polite)
-    assert "She will not wake up." in windows
-    assert module._windows("She will not wake up. Please.") == []
-    assert len(module._windows("one two three four. " * 900)) <= 60
+def test_a_part_must_be_surer_than_a_message(weights: Path) -> None:
+    classifier = Classifier.load(weights)
+    with np.load(weights) as file:
+        assert (file["part_thresholds"] >= file["thresholds"]).all()
+    zero = np.zeros(384, dtype=np.float32)
+    assert classifier.urgent(zero, "asdf", part=True) is None
 
 
 # -- languages and groups -----------------------------------------------------------------------------------------

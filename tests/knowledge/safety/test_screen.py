@@ -286,12 +286,15 @@ def test_not_minors(screen: Screen, text: str) -> None:
 
 
 class _Classifier:
-    def __init__(self, answer: tuple[str, float, float] | None) -> None:
-        self.answer, self.vectors = answer, []  # type: ignore[var-annotated]
+    def __init__(self, answer: tuple[str, float, float] | None, notices: tuple[str, ...] = ()) -> None:
+        self.answer, self.notices, self.vectors = answer, notices, []  # type: ignore[var-annotated]
 
-    def urgent(self, vector: np.ndarray, text: str) -> tuple[str, float, float] | None:
+    def urgent(self, vector: np.ndarray, text: str, part: bool = False) -> tuple[str, float, float] | None:
         self.vectors.append(vector)
         return self.answer
+
+    def notice(self, vector: np.ndarray, text: str, part: bool = False) -> tuple[str, ...]:
+        return self.notices
 
 
 class _Encoder:
@@ -313,6 +316,36 @@ def _with(screen: Screen, classifier: object, encoder: object | None = None) -> 
 def test_the_classifier_answers_where_rules_are_silent(screen: Screen) -> None:
     found = _with(screen, _Classifier(("overdose", 0.9, 0.5)), _Encoder()).check("something odd")
     assert (found.category, found.by, found.score) == ("overdose", "classifier", 0.9)
+
+
+def test_the_classifiers_notices_stand_beside_the_rules(screen: Screen) -> None:
+    found = _with(screen, _Classifier(None, ("soon",)), _Encoder()).check("something odd")
+    assert (found.category, found.notices, found.by) == (None, ("see_clinician_soon",), "classifier")
+    both = _with(screen, _Classifier(None, ("low_mood",)), _Encoder()).check("it burns when I pee since my infusions")
+    assert both.notices == ("low_mood", "see_clinician_soon") and both.by == "rule" and "risk.bladder" in both.soon_topics
+
+
+class _Joined(_Classifier):
+    """Sees danger only in texts that hold all of `words`; alone the newest message scores `alone`."""
+
+    def __init__(self, alone: float, *words: str) -> None:
+        super().__init__(None)
+        self.alone, self.words = alone, words
+
+    def urgent(self, vector: np.ndarray, text: str, part: bool = False) -> tuple[str, float, float] | None:
+        return ("overdose", 0.9, 0.5) if all(word in text for word in self.words) else None
+
+    def scores(self, vector: np.ndarray, text: str) -> dict[str, float]:
+        return {"overdose": self.alone}
+
+
+def test_the_classifier_reads_the_last_messages_together(screen: Screen) -> None:
+    told = _with(screen, _Joined(0.4, "violet", "teapot"), _Encoder())
+    assert told.check("and a teapot", ["first a violet"]).category == "overdose"
+    assert told.check("and a teapot").category is None
+    assert told.check("and a teapot", ["a violet teapot"]).category is None  # that was answered when it came
+    calm = _with(screen, _Joined(0.01, "violet", "teapot"), _Encoder())
+    assert calm.check("and a teapot", ["first a violet"]).category is None  # the newest message has nothing of danger
 
 
 def test_a_given_vector_saves_an_encoding(screen: Screen) -> None:
