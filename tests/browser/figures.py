@@ -121,7 +121,7 @@ def lines(browser: Browser, url: str) -> list[str]:
                 f"| {what}{', slow phone' if slow else ''} | {f.paint:.0f} ms | {f.largest:.0f} ms | {f.ready:.0f} ms | {key} | {f.blocked:.0f} ms "
                 f"| {f.shift:.3f} | {f.requests:.0f} | {f.bytes / 1024:.0f} |"
             )
-    return out
+    return [*out, "", f"Measured on {os.cpu_count()} cores that {os.getloadavg()[1]:.0f} processes wanted at once."]
 
 
 def write(measured: list[str]) -> None:

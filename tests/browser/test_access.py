@@ -387,9 +387,10 @@ def test_a_cold_load_is_quick_and_still(browser: Browser, base_url: str, what: s
     path, selector = figures.PAGES[what]
     load = figures.load(browser, base_url, path, selector, slow=False)
     assert load.shift < 0.05
-    assert load.paint < 3000  # on a busy test machine; the measured figures stand in docs/widget.md
-    assert load.ready < 5000
-    assert load.requests < 12
+    assert load.requests < 10
+    assert load.bytes < 200 * 1024
+    assert load.paint < 8000  # on a machine with much else to do; the measured figures stand in docs/widget.md
+    assert load.ready < 10_000
 
 
 def test_the_kiosk_works_by_keyboard_alone(kiosk: Page) -> None:
