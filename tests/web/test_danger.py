@@ -150,7 +150,7 @@ def broken_database(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     def fail(*_: object, **__: object) -> None:
         raise OperationalError("SELECT 1", {}, Exception("disk I/O error"))
 
-    for name in ("get", "create", "arrive", "answer", "recent", "transcript", "ping"):
+    for name in ("get", "create", "arrive", "answer", "transcript", "ping"):
         monkeypatch.setattr(world.store, name, fail)
     return world
 
