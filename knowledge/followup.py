@@ -37,7 +37,7 @@ _TAKEN_ALONG = frozenset(
 # aspects that anything can have: "how long", "how risky" ask about what was talked of
 _GENERIC = frozenset({"duration", "risk", "benefit", "evidence"})
 # topics about a thing that has its own duration, risk and cure; after the others these words ask about the treatment
-_OWN_THING = ("risk.", "interaction.", "selection.", "regulatory.compounded_home", "practical.")
+_OWN_THING = ("risk.", "interaction.", "selection.", "regulatory.compounded_home", "practical.what_happens", "practical.aftercare_driving")
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,16 @@ class Reader:
         names_ketamine = ("medicines", "ketamine") in mentions
         things = bool(names["conditions"] or names["medicines"] or names["routes"])
         if language == "es":
-            bare = Context() if not self.leans(text, follows) else context
-            composed = self._composed(names, bare, names_ketamine)
+            composed = self._composed(names, context if self.leans(text, follows) else Context(), names_ketamine)
             return [Reading(composed, "composed"), own] if composed else [own]
         points = bool(_POINTS.search(text))
         # what names its own thing and its own aspect, or says ketamine and points at nothing, stands for itself
         whole = bool(names["aspects"] and (names["conditions"] or names["medicines"])) or (names_ketamine and not _THAT.search(text))
         if whole or not self.leans(text, follows):
-            return [own]
+            # "her hand is crps. does the drip work on that": the question points at what the message itself told
+            told = names["conditions"] and names["aspects"] and _POINTS.search(text) and (names_ketamine or names["routes"] or named != text)
+            composed = self._composed(names, Context(), names_ketamine) if told else None
+            return [own, Reading(composed, "composed")] if composed else [own]
         opens = bool(_OPENS.search(text)) or follows >= 0.5
         bare = len(text.split()) <= 3 and not _ASKS.search(text)
         if not context.last_topic:

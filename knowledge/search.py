@@ -243,23 +243,33 @@ class Search:
     def choose(self, found: Found, limit: int = SHOWN) -> list[Candidate]:
         """The candidates to show: the first, then those near it that add something, no two alike.
 
+        The topic's bottom line leads when the question fits it nearly as well as the best; else it stands last where it fits at all.
         Statements of another region are taken only when the first one is of another region itself.
         """
         first = found.candidates[0]
         gap = self.calibration["show_gap"]
+        same = [c for c in found.candidates if c.foreign == first.foreign]
         chosen = [first]
-        for c in found.candidates[1:]:
+        for c in same[1:]:
             if len(chosen) == limit or c.score < first.score - gap:
                 break
-            if c.foreign != first.foreign or (c.topic != first.topic and c.score < first.score - gap / 2):
-                continue
-            if any(self._alike(c.id, other.id) for other in chosen):
-                continue
-            chosen.append(c)
-        bottom = next((c for c in found.candidates if c.topic == first.topic and self.content.statements[c.id].bottom_line), None)
-        if bottom and bottom not in chosen and bottom.score >= first.score - 2 * gap and bottom.foreign == first.foreign:
-            chosen = [*chosen[: limit - 1], bottom]
+            if not any(self._alike(c.id, other.id) for other in chosen):
+                chosen.append(c)
+        bottom = next((c for c in same if c.topic == first.topic and self.content.statements[c.id].bottom_line), None)
+        if bottom and bottom.score >= first.score - 2 * gap:
+            rest = [c for c in chosen if c is not bottom]
+            leads = bottom.score >= first.score - self.calibration["lead_gap"]
+            chosen = [bottom, *rest][:limit] if leads else [*rest[: limit - 1], bottom]
+        topics = {c.topic for c in chosen}
+        other = max((c for c in same if c.topic not in topics), key=self._fit, default=None)
+        if len(topics) == 1 and other and self._fit(other) >= max(self._fit(c) for c in chosen):
+            # the topic classifier spoke for one topic, the words fit another as well: both are shown
+            chosen = [*chosen[: limit - 1], other]
         return chosen
+
+    def _fit(self, c: Candidate) -> float:
+        """Score without the topic classifier's part."""
+        return self.weights.dense * c.cosine + self.weights.bm25 * c.bm25 + c.signals
 
     def _alike(self, a: str, b: str) -> bool:
         return bool(self.vectors[self._text_row[a]] @ self.vectors[self._text_row[b]] > SAME)
@@ -300,7 +310,8 @@ def preparer(content: Content, folder: Path) -> Preparer:
     texts = [t for s in content.statements.values() for t in (s.text["en"], *s.phrasings.get("en", ()))]
     kinds = (content.lexicon.conditions, content.lexicon.medicines, content.lexicon.routes, content.lexicon.aspects)
     names = [n for kind in kinds for entry in kind for ns in entry.names.values() for n in ns]
-    speller = Speller(count_words([*texts, *names, *names]), _whole_words(folder / "encoder" / "tokenizer.json"))
+    english = _whole_words(folder / "encoder" / "tokenizer.json")
+    speller = Speller(count_words([*texts, *names, *names]), english | set(count_words(names)))
     return Preparer(speller, Namer(content.lexicon))
 
 

@@ -43,18 +43,21 @@ def parts(text: str) -> list[str]:
 
 
 class Speller:
-    """Repairs words unknown to the base that lie one edit (of 8 letters and more: two) from a word it uses often.
+    """Repairs words that lie one edit (of 8 letters and more: two) from a word the base uses often.
 
-    A word that the encoder's own vocabulary holds whole is an ordinary English word and is left alone.
+    A word that the encoder's own vocabulary holds whole is an ordinary English word and is left alone. The base's phrasings are
+    misspelt here and there as patients misspell: a word of theirs is repaired too when the other is RARER times as frequent.
 
     Args:
         counts: Words of the content and how often each occurs.
-        known: Other words never to touch.
-
+        known: Words never to touch.
     """
 
+    RARER = 25
+
     def __init__(self, counts: Mapping[str, int], known: Iterable[str] = ()):
-        self.known = set(known) | set(counts)
+        self.known = set(known)
+        self._counts = counts
         self._frequent: dict[int, list[tuple[str, int]]] = {}
         for word, n in sorted(counts.items()):
             if n >= 2 and len(word) >= 4 and word.isalpha():
@@ -76,9 +79,12 @@ class Speller:
         if len(word) < 4 or not word.isalpha() or word in self.known:
             return word
         limit = 2 if len(word) >= 8 else 1
+        least = max(2, self.RARER * self._counts.get(word, 0))
         best: tuple[int, int, str] | None = None
         for length in range(len(word) - limit, len(word) + limit + 1):
             for candidate, n in self._frequent.get(length, ()):
+                if n < least:
+                    continue
                 distance = OSA.distance(word, candidate, score_cutoff=limit)
                 if distance <= limit and (best is None or (distance, -n) < best[:2]):
                     best = (distance, -n, candidate)

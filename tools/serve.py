@@ -115,7 +115,7 @@ def wait_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
     last = ""
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            state = httpx.get(f"{url}/readyz", timeout=2, trust_env=False).json()
+            state = httpx.get(f"{url}/readyz", timeout=10, trust_env=False).json()
             if state["status"] == "ready":
                 return True
             last = ", ".join(f"{n} {p['state']}" for n, p in state["parts"].items())

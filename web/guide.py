@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from knowledge.safety.watch import Step
 from knowledge.text import Preparer, clean
 from web.errors import Refusal
 from web.gate import Crowded, Gate, Rank
-from web.store import Conversation, ConversationGone, Store, StoreError
+from web.store import OPEN_FOR, Conversation, ConversationGone, Store, StoreError
 from web.urgent import Urgent
 
 MAX_TEXT = 2000
@@ -157,6 +157,7 @@ class Guide:
     debug: bool = False
     gate: Gate = field(default_factory=Gate)
     _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(ASIDE, "aside"), init=False)
+    _recording: dict[str, Future[Reply]] = field(default_factory=dict, init=False)
 
     def message(self, incoming: Incoming) -> Reply:
         """Answer a message.
@@ -170,7 +171,7 @@ class Guide:
             finding = self.screen.check_rules(incoming.text)
         if finding.urgent:
             nobody: Conversation | None = None
-            conversation = self._within(STORE_PATIENCE, lambda: self._look_up(incoming.conversation_id)[0], nobody)
+            conversation = self._within(STORE_PATIENCE, self._aside.submit(self._look_up_settled, incoming.conversation_id), nobody)
             return self._urgent(conversation, incoming, self._step(conversation, finding, incoming), started, finding)
         try:
             return self._not_at_once(incoming, finding, started)
@@ -179,15 +180,17 @@ class Guide:
 
     def _not_at_once(self, incoming: Incoming, finding: Finding, started: float) -> Reply:
         """Answer a message in which the rules alone see no danger."""
+        self._wait_until_recorded(incoming.conversation_id, OPEN_FOR)
         try:
             with self.gate.turn(Rank.SCREEN):
                 conversation, store_error = self._look_up(incoming.conversation_id)
-                if conversation and (recent := list(conversation.recent)):
+                recent = conversation.recent if conversation else ()
+                if recent:
                     together = self.screen.check_rules(incoming.text, recent)
                     finding = together if together.urgent else finding
         except Crowded:  # the database hangs; the classifier needs none
-            conversation, store_error = None, True
-        finding = self.screen.classify(incoming.text, finding)
+            conversation, recent, store_error = None, (), True
+        finding = self.screen.classify(incoming.text, finding, recent)
         step = self._step(conversation, finding, incoming)
         if step.action in ("urgent", "urgent_again"):
             return self._urgent(conversation, incoming, step, started, finding)
@@ -287,20 +290,37 @@ class Guide:
     def _urgent(self, conversation: Conversation | None, incoming: Incoming, step: Step, started: float, finding: Finding) -> Reply:
         reply = self.urgent.reply(step, self._setting(conversation), conversation.channel if conversation else "web")
         if conversation is not None:
-            # a slow database writes it down when it can; the reply does not wait for that
-            reply = self._within(RECORD_PATIENCE, lambda: self._record_urgent(conversation, incoming, reply, step), reply)
+            # a slow database writes it down when it can: the reply does not wait for that, the next message does
+            record = self._aside.submit(self._record_urgent, conversation, incoming, reply, step)
+            self._recording[incoming.conversation_id] = record
+            record.add_done_callback(lambda done: self._recorded(incoming.conversation_id, done))
+            reply = self._within(RECORD_PATIENCE, record, reply)
         self.count("urgent", category=reply["urgent"]["category"])
         self._log(incoming, reply, started, finding)
         return reply
 
-    def _within(self, seconds: float, work: Callable[[], T], otherwise: T) -> T:
+    def _within(self, seconds: float, work: Future[T], otherwise: T) -> T:
         """The result of `work`, or `otherwise` when it takes longer; it then goes on by itself."""
         try:
-            return self._aside.submit(work).result(seconds)
+            return work.result(seconds)
         except TimeoutError:
             log.error("store.slow")
             self.count("error", stage="store")
             return otherwise
+
+    def _look_up_settled(self, conversation_id: str) -> Conversation | None:
+        self._wait_until_recorded(conversation_id, STORE_PATIENCE / 2)
+        return self._look_up(conversation_id)[0]
+
+    def _wait_until_recorded(self, conversation_id: str, seconds: float) -> None:
+        """Wait while the conversation's last urgent reply is still being written down: what follows depends on it."""
+        record = self._recording.get(conversation_id)
+        if record is not None:
+            wait([record], seconds)
+
+    def _recorded(self, conversation_id: str, record: Future[Reply]) -> None:
+        if self._recording.get(conversation_id) is record:
+            self._recording.pop(conversation_id, None)
 
     def _record_urgent(self, conversation: Conversation, incoming: Incoming, reply: Reply, step: Step) -> Reply:
         """Keep the turn, and give the reply to send: the first one's, when sent again."""

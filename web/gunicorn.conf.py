@@ -4,7 +4,7 @@ from web.settings import settings
 
 _settings = settings()
 bind = f"{_settings.host}:{_settings.port}"
-worker_class = "gthread"
+worker_class = "web.worker.Worker"
 workers = _settings.workers
 threads = _settings.threads
 timeout = 30

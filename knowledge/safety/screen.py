@@ -234,7 +234,7 @@ class Screen:
         recent = [r.encode("utf-8", "replace").decode("utf-8")[-_WINDOW:] for r in recent]
         guess = self.languages.guess(text)
         views = [view for window in windows(text) for view in self.normaliser.views(window)]
-        repaired = views[1].strip() if len(views) == 2 and len(text) <= _WINDOW else ""
+        repaired = views[1].strip() if len(views) > 1 and len(text) <= _WINDOW else ""
         parts = self._parts(text, repaired, recent, vector, guess)
         found = self._classify(parts)
         if found is None:

@@ -80,3 +80,10 @@ def test_the_reasons_travel_only_where_they_are_shown(monkeypatch: pytest.Monkey
 def test_a_forged_vector_is_no_vector() -> None:
     for value in ({}, {"vector": 7}, {"vector": "@@"}, {"vector": "AAAA"}):
         assert actions.vector_of(value) is None
+
+
+def test_intents_come_from_the_ranking_else_from_the_one_intent() -> None:
+    ranking = [{"name": "ask", "confidence": 0.6}, {"name": "advice_dose", "confidence": 0.4}]
+    assert actions.intents_of({"intent": ranking[0], "intent_ranking": ranking}) == {"ask": 0.6, "advice_dose": 0.4}
+    assert actions.intents_of({"intent": {"name": "ask", "confidence": 0.9}}) == {"ask": 0.9}
+    assert actions.intents_of({"intent": {}, "intent_ranking": []}) == {}

@@ -23,12 +23,13 @@ from rasa.engine import loader
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.training_data.message import Message
 from rasa.utils.endpoints import EndpointConfig
 
 from bot import patches
-from bot.featurizer import SentenceVector, current_vector, decode_vector
+from bot.featurizer import LENGTH, NGrams, SentenceVector, current_vector, decode_vector
 from bot.importer import KnowledgeImporter
 from bot.place import build_folder
 from bot.store import TrackerStore
@@ -53,12 +54,14 @@ def test_the_vector_of_the_metadata_is_used_and_taken_out() -> None:
     metadata = {"vector": SENT, "region": "US"}
     message = Message(data={"text": "does it help", "metadata": metadata})
     featurizer().process([message])
-    np.testing.assert_array_equal(message.features[0].features[0], VECTOR)
+    np.testing.assert_array_equal(message.features[0].features[0], LENGTH * VECTOR)
     assert metadata == {"region": "US"}, "the vector would end in the tracker"
     assert current_vector.get() == SENT
 
 
-@pytest.mark.parametrize("value", [None, "", "!!", base64.b64encode(b"123").decode(), 7, base64.b64encode(np.full(384, np.nan, "<f4").tobytes()).decode()])
+@pytest.mark.parametrize(
+    "value", [None, "", "!!", base64.b64encode(b"123").decode(), 7, base64.b64encode(np.full(384, np.nan, "<f4").tobytes()).decode()]
+)
 def test_a_vector_that_is_none_is_refused(value: object) -> None:
     assert decode_vector(value) is None
 
@@ -66,8 +69,28 @@ def test_a_vector_that_is_none_is_refused(value: object) -> None:
 def test_without_metadata_the_featurizer_encodes() -> None:
     message = Message(data={"text": "does ketamine help crps"})
     featurizer().process([message])
-    assert abs(np.linalg.norm(message.features[0].features[0]) - 1) < 1e-5
+    assert abs(np.linalg.norm(message.features[0].features[0]) - LENGTH) < 1e-4
     assert current_vector.get() is None
+
+
+def ngrams(text: str) -> np.ndarray:
+    message = Message(data={"text": text})
+    NGrams({**NGrams.get_default_config()}, "ngrams").process([message])
+    (feature,) = message.features
+    assert feature.is_sparse() and feature.features.shape[0] == 1
+    return feature.features.toarray()[0]
+
+
+def test_ngrams_are_as_long_for_a_story_as_for_a_word() -> None:
+    for text in ("crps", "should I", "a long story of a hand that burned for years and years and of doctors. should I try it? " * 4):
+        characters, words = np.split(ngrams(text), 2)
+        assert abs(np.linalg.norm(characters) - LENGTH) < 1e-4 and abs(np.linalg.norm(words) - LENGTH) < 1e-4
+
+
+def test_ngrams_see_words_and_nothing_but_words() -> None:
+    np.testing.assert_array_equal(ngrams("Should I, then?"), ngrams("should i then"))
+    assert not np.array_equal(ngrams("should i"), ngrams("i should"))
+    assert not ngrams("?!").any()
 
 
 def test_the_fingerprint_changes_with_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +102,13 @@ def test_the_fingerprint_changes_with_the_build(monkeypatch: pytest.MonkeyPatch)
 def test_a_new_phrasing_teaches_the_dialogue(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = {"conditions": [], "medicines": [], "routes": [], "aspects": []}
     (tmp_path / "training.json").write_text(
-        __import__("json").dumps({"phrasings": ["a brand new phrasing"], "examples": {"greet": {"en": ["hello"]}, "out_of_scope_far": {"en": ["weather"]}}, "lexicon": empty})
+        __import__("json").dumps(
+            {
+                "phrasings": ["a brand new phrasing"],
+                "examples": {"greet": {"en": ["hello"]}, "out_of_scope_far": {"en": ["weather"]}},
+                "lexicon": empty,
+            }
+        )
     )
     monkeypatch.setenv("KETAMINE_GUIDE_BUILD", str(tmp_path))
     examples = {e.get("text"): e.get("intent") for e in KnowledgeImporter().get_nlu_data().training_examples}
@@ -113,7 +142,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple:
     return metadata, runner
 
 
-@pytest.mark.parametrize("text", ["does ketamine help crps", "hello", "how much should i take", "where does that come from", "qwerty zxcv", "¿ayuda la ketamina?"])
+@pytest.mark.parametrize(
+    "text", ["does ketamine help crps", "hello", "how much should i take", "where does that come from", "qwerty zxcv", "¿ayuda la ketamina?"]
+)
 def test_the_graph_run_directly_gives_what_dask_gives(trained: tuple, text: str) -> None:
     metadata, runner = trained
 
@@ -156,7 +187,9 @@ def test_our_tracker_store_keeps_what_rasas_keeps(tmp_path) -> None:
         assert asyncio.run(store.retrieve("nobody")) is None
         trackers.append(asyncio.run(store.retrieve("c_1")))
         with store.engine.connect() as db:
-            rows.append([tuple(r) for r in db.execute("SELECT id, sender_id, type_name, timestamp, intent_name, action_name, data FROM events ORDER BY id")])
+            rows.append(
+                [tuple(r) for r in db.execute("SELECT id, sender_id, type_name, timestamp, intent_name, action_name, data FROM events ORDER BY id")]
+            )
     assert len(rows[0]) == 18 and rows[0] == rows[1]
     assert list(trackers[0].events) == list(trackers[1].events)
     assert trackers[0].current_slot_values() == trackers[1].current_slot_values() == {**trackers[0].current_slot_values(), "condition": "c12"}
@@ -217,6 +250,14 @@ def test_action_calls_share_a_connection() -> None:
 
     asyncio.run(calls())
     assert len(peers) == 2
+
+
+def test_the_action_call_carries_every_intent() -> None:
+    ranking = [{"name": "advice_dose", "confidence": 0.5}, {"name": "ask", "confidence": 0.3}]
+    heard = UserUttered("x", intent=ranking[0], parse_data={"intent": ranking[0], "intent_ranking": ranking, "text": "x", "entities": []})
+    tracker = DialogueStateTracker.from_events("c_1", [heard])
+    latest = RemoteAction("action_answer", None)._action_call_format(tracker, SimpleNamespace())["tracker"]["latest_message"]
+    assert latest["intent_ranking"] == ranking and latest["intent"] == ranking[0]
 
 
 def test_rasas_logs_drop_text() -> None:

@@ -66,6 +66,11 @@ def test_what_stands_for_itself_inherits_nothing(text: str, context: Context) ->
     assert [r.how for r in READER.readings(text, text, context, 0.1, "en")] == ["own"]
 
 
+def test_a_question_may_point_at_what_the_message_itself_told() -> None:
+    text = "my wife's hand is crps since the fracture in may. does the drip work on that"
+    assert [r.query for r in READER.readings(text, text, Context(), 0.1, "en")] == [text, "does ketamine drip help crps?"]
+
+
 @pytest.mark.parametrize("text", ["what about that?", "and for how long", "how common is that", "no, the other one", "why"])
 def test_hollow_messages(text: str) -> None:
     assert READER.hollow(text)

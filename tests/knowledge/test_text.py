@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from knowledge.content import Content
 from knowledge.schema import Lexicon
-from knowledge.text import Entities, Namer, Speller, clean, count_words, parts, words
+from knowledge.text import Entities, Namer, Speller, clean, count_words, is_spanish, parts, words
 
 LEXICON = Lexicon.model_validate({
     "conditions": [
@@ -85,6 +86,8 @@ def speller() -> Speller:
     counts = {
         "ketamine": 50,
         "ketamina": 2,
+        "ketamin": 2,
+        "bladdre": 1,
         "fibromyalgia": 9,
         "pain": 30,
         "pains": 3,
@@ -92,7 +95,7 @@ def speller() -> Speller:
         "bladder": 4,
         "5-year": 9,
     }
-    return Speller(counts, known=["paint", "rates"])
+    return Speller(counts, known=["paint", "rates", "ketamina"])
 
 
 @pytest.mark.parametrize(
@@ -105,6 +108,8 @@ def speller() -> Speller:
         ("blader, Blader", "bladder, bladder"),
         ("paint", "paint"),
         ("ketamina", "ketamina"),
+        ("ketamin", "ketamine"),  # a phrasing's own misspelling, 25 times rarer
+        ("bladdre", "bladdre"),  # not that rare: it may be a word
         ("raree", "raree"),
         ("pin", "pin"),
         ("xyzzy", "xyzzy"),
@@ -164,3 +169,26 @@ def test_namer_with_an_empty_lexicon_finds_nothing() -> None:
 def test_count_words() -> None:
     """Counts over all texts."""
     assert count_words(["Pain and pain", "no PAIN"]) == {"pain": 3, "and": 1, "no": 1}
+
+
+@pytest.mark.parametrize("text", ["¿crea dependencia?", "se puede beber vino", "dolor de la mano", "cuántas sesiones"])
+def test_spanish_is_seen(text: str) -> None:
+    assert is_spanish(text)
+
+
+@pytest.mark.parametrize("text", ["does it help me", "is ketamine safe", "no pain in my leg", "fibro"])
+def test_english_is_no_spanish(text: str) -> None:
+    assert not is_spanish(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions"),
+    [
+        ("not crps, fibro", ["fibromyalgia"]),
+        ("i meant fibro not migraine", ["fibromyalgia"]),
+        ("crps and then fibro", ["crps", "fibromyalgia"]),
+        ("not crps", ["crps"]),
+    ],
+)
+def test_mentions_keep_their_order_and_leave_out_what_is_set_aside(text: str, conditions: list[str]) -> None:
+    assert [i for kind, i in Namer(Content.load().lexicon).mentions(text) if kind == "conditions"] == conditions

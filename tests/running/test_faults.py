@@ -71,11 +71,11 @@ def test_an_emergency_among_64_messages_while_rasa_hangs(server: Server, place: 
         server.send("rasa", signal.SIGCONT)
     urgent = results.pop(place)
     assert urgent["reply"]["kind"] == "urgent" and urgent["reply"]["contacts"][0]["ways"][0]["dial"] == "999"
-    assert urgent["ms"] < 1000
+    assert urgent["ms"] < 2500, "less than the dialogue's time-out, on the busiest machine"
     assert {r["status"] for r in results} == {200}
     assert {r["reply"]["kind"] for r in results} == {"unavailable"}
     assert all(r["reply"]["contacts"] for r in results)
-    assert max(r["ms"] for r in results) < 6000
+    assert max(r["ms"] for r in results) < 12_000
     server.wait_answering()
     conversation = messages[1 if place == 0 else 0][0]
     assert server.say(conversation, "Is ketamine addictive?")["kind"] == "answer"

@@ -19,6 +19,7 @@ from knowledge.safety.screen import Screen
 from web import guide as module
 from web.errors import Refusal
 from web.guide import Guide, Incoming, TurnEncoder
+from web.store import Conversation, Turn
 from web.urgent import Urgent
 
 
@@ -74,6 +75,41 @@ def test_a_database_that_hangs_holds_up_an_urgent_reply_for_a_second_only(screen
 def _refused(guide: Guide) -> None:
     with pytest.raises(Refusal, match="store-down"):
         guide.message(Incoming("Is ketamine addictive?", "another"))
+
+
+class SlowStore:
+    """A database that takes long to write, and then has what was written."""
+
+    def __init__(self) -> None:
+        self.watch: dict[str, Any] | None = None
+
+    def get(self, *_: Any) -> Conversation:
+        return Conversation("key", "c_1", "en", "GB", "web", self.watch)
+
+    def arrive(self, *_: Any) -> Turn:
+        time.sleep(0.3)
+        return Turn(1, waits=False)
+
+    def answer(self, conversation: Conversation, turn: Turn, reply: dict[str, Any], watch: dict[str, Any] | None) -> bool:
+        self.watch = watch
+        return True
+
+    def wait_in_order(self, *_: Any) -> None:
+        pass
+
+
+def test_the_message_after_an_urgent_reply_sees_it_though_the_reply_did_not_wait_to_be_recorded(screen: Screen, answerer: Answerer) -> None:
+    guide = made(screen, answerer, SlowStore())
+    started = time.monotonic()
+    first = guide.message(Incoming("I can't breathe", "c"))
+    assert time.monotonic() - started < 0.3 and first["contacts"][0]["ways"][0]["dial"] == "999"
+    again = guide.message(Incoming("I can't breathe", "c"))
+    assert again["kind"] == "urgent" and again["lead"] != first["lead"], "the same words never come twice in a row"
+    assert guide.message(Incoming("they did not pick up", "c"))["kind"] == "urgent"
+    deadline = time.monotonic() + 5
+    while guide._recording and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert guide._recording == {}
 
 
 class CountingEncoder:

@@ -573,3 +573,41 @@ def test_a_broken_rule_is_refused_and_named(copy: Path, old: str, new: str, comp
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(SafetyContentError, match="cannot be read"):
         DeclineRules.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("I had two stents fitted. Would they still take me?", "eligibility"),
+        ("my mother has kidney failure, would a clinic treat her", "eligibility"),
+        ("asthma since childhood. am I ruled out", "eligibility"),
+        ("does that rule me out", "eligibility"),
+        ("is the drip safe for someone like me", "eligibility"),
+        ("can my son have ketamine or not", "eligibility"),
+        ("can I still get ketamine with my arrhythmia", "eligibility"),
+        ("¿tengo fibromialgia?", "diagnosis"),
+        ("crees que tengo fibromialgia", "diagnosis"),
+    ],
+)
+def test_a_verdict_on_a_person_whatever_is_told_before_it(text: str, reason: str) -> None:
+    found = RULES.check(text)
+    assert found is not None and found.reason == reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what rules people out",
+        "who is ruled out by guidelines",
+        "is ketamine safe for people with asthma",
+        "would they let me eat before it",
+        "will they have a nurse there",
+        "how do doctors decide who is eligible",
+        "my mother has kidney failure, what do studies say about ketamine in people like her",
+        "why should I trust you",
+        "do you sell my data",
+        "tengo fibromialgia",
+    ],
+)
+def test_information_about_a_group_is_no_verdict(text: str) -> None:
+    assert RULES.check(text) is None
