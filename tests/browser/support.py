@@ -32,7 +32,7 @@ CRPS = "Does ketamine help CRPS?"
 URGENT = "I want to kill myself"
 MESSAGES = re.compile(r"/api/conversations/[^/]+/messages$")
 
-# A clinic's site that does all it can against a stranger: see issue 6, "Shows", 4.
+# A clinic's site that does all it can against a stranger.
 HOSTILE_CSS = "*{display:none!important;font-size:9px!important;visibility:hidden!important;pointer-events:none!important}html{font-size:9px}"
 EXAMPLE_CSS = """body{margin:0;font:17px/1.6 Georgia,serif;color:#2b2b2b}header{background:#1f5560;color:#fff;padding:22px 60px;font-size:22px}
 main{max-width:900px;margin:40px 60px}nav{float:right;font-size:16px}h1{font-size:38px;line-height:1.2}.band{background:#eef3f2;padding:24px;margin-top:30px}"""
