@@ -67,6 +67,8 @@ class LanguageGuesser:
                 for form in {entry.casefold(), _bare(entry)}:
                     self._words.setdefault(form, set()).add(language)
         self._letters = {language: tuple(e.casefold() for e in entries) for language, entries in letters.items()}
+        # what is left of them for a text in plain ASCII
+        self._plain_letters = {language: plain for language, groups in self._letters.items() if (plain := tuple(g for g in groups if g.isascii()))}
 
     @classmethod
     def load(cls, file: Path) -> LanguageGuesser:
@@ -99,8 +101,8 @@ class LanguageGuesser:
                 # A word that several languages share says less about each.
                 scores[language] = scores.get(language, 0.0) + 1.0 / len(languages)
         lowered = text.casefold()
-        for language, groups in self._letters.items():
-            hits = sum(min(lowered.count(group), 3) for group in groups)
+        for language, groups in (self._plain_letters if lowered.isascii() else self._letters).items():
+            hits = sum([min(lowered.count(group), 3) for group in groups])
             if hits:
                 scores[language] = scores.get(language, 0.0) + 0.5 * min(hits, 6)
         if not scores:

@@ -40,9 +40,12 @@ _MINORS = (
 _MINOR_WORDS = frozenset({"#", *re.findall(r"[a-z]+", _MINORS)})
 _MOST_NEEDS = 4
 # Words so common that needing them says little; the rest count as rare.
-_COMMON = frozenset(
-    ["i", "a", "am", "an", "and", "are", "at", "be", "but", "can", "cant", "do", "dont", "for", "from", "get", "had", "has", "have", "he", "her", "his", "how", "if", "in", "is", "it", "just", "like", "me", "more", "my", "no", "not", "of", "on", "one", "or", "our", "out", "she", "so", "some", "that", "the", "their", "them", "they", "this", "to", "too", "up", "was", "we", "what", "when", "will", "with", "you", "your", "now", "after", "pain", "ketamine", "infusion", "de", "el", "en", "es", "esta", "estoy", "ha", "he", "la", "las", "lo", "los", "me", "mi", "mucho", "muy", "no", "para", "pero", "por", "que", "se", "si", "su", "te", "tengo", "un", "una", "y", "ya", "con", "al", "del"]
+_COMMON_WORDS = (
+    "i a am an and are at be but can cant do dont for from get had has have he her his how if in is it just like me more my no not of on one or "
+    "our out she so some that the their them they this to too up was we what when will with you your now after pain ketamine infusion "
+    "de el en es esta estoy ha he la las lo los me mi mucho muy no para pero por que se si su te tengo un una y ya con al del"
 )
+_COMMON = frozenset(_COMMON_WORDS.split())
 _RANGE = re.compile(r"([0-9]{1,4})-([0-9]{1,4})")
 _GAP = {"~": "(?:[a-z0-9]+ ){0,2}", "...": "(?:[a-z0-9.?]+ ){0,8}"}
 
@@ -67,9 +70,9 @@ class Expander:
         self.uses: Counter[str] = Counter()
 
     @property
-    def vocabulary(self) -> frozenset[str]:
+    def vocabulary(self) -> set[str]:
         """The words of all phrases read so far; `uses` says how often each was."""
-        return frozenset(self.uses)
+        return set(self.uses)
 
     def phrase(self, phrase: str) -> str:
         """Return the expression for one phrase, without anchors; every word in it eats its trailing space.

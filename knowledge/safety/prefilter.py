@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from knowledge.safety.phrases import Needs
 
-__all__ = ["Prefilter"]
+__all__ = ["Prefilter", "places"]
 
 
 class Prefilter:
@@ -41,8 +41,8 @@ class Prefilter:
         for stem in sorted(stems):
             self._stems.setdefault(stem[:3], []).append(stem)
 
-    def possible(self, words: Iterable[str]) -> list[int]:
-        """Return the places of the phrases that may occur in a text of these words, "." and "?" among them, in order."""
+    def possible(self, words: Iterable[str]) -> int:
+        """Return the mask of the phrases that may occur in a text of these words, "." and "?" among them."""
         keys = set(words)
         if any(map(str.isdigit, keys)):
             keys.add("#")
@@ -54,9 +54,14 @@ class Prefilter:
             for key in index.keys() & keys:
                 mask |= index[key]
             found &= mask
-        places = []
-        while found:
-            lowest = found & -found
-            places.append(lowest.bit_length() - 1)
-            found ^= lowest
-        return places
+        return found
+
+
+def places(mask: int) -> list[int]:
+    """Return the places of the bits of `mask`, lowest first."""
+    found = []
+    while mask:
+        lowest = mask & -mask
+        found.append(lowest.bit_length() - 1)
+        mask ^= lowest
+    return found

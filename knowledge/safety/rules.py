@@ -36,7 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from knowledge.safety.errors import SafetyContentError
 from knowledge.safety.normalise import Spellings, fold, words_of
 from knowledge.safety.phrases import Expander, Needs, PhraseError
-from knowledge.safety.prefilter import Prefilter
+from knowledge.safety.prefilter import Prefilter, places
 
 __all__ = [
     "CATEGORIES", "Compiled", "Context", "ContextFile", "Hit", "Language", "Rule", "RuleFile", "RuleSet",
@@ -312,7 +312,7 @@ class Compiled:
     contexts: tuple[_Ready, ...]
 
     def hits(self, view: bytes, possible: Sequence[Sequence[int]]) -> Iterator[Hit]:
-        """Yield the hits in `view` that no context undoes.
+        """Yield the first hit in `view` that no context undoes, of the phrases and of the groups.
 
         Args:
             view: a view in ASCII; matching bytes spares RE2's wrapper the counting of characters.
@@ -322,14 +322,15 @@ class Compiled:
             hit = self._unless_excluded(view, [span])
             if hit:
                 yield hit
+                break
         if len(possible) > 1 and all(possible[1:]):
-            found = []
-            for part in range(1, len(possible)):
-                spans = self._spans(view, part, possible[part])
-                if not spans:
+            found: dict[int, list[tuple[int, int]]] = {}
+            # the group with the fewest candidates first: it is the likeliest to be missing
+            for part in sorted(range(1, len(possible)), key=lambda part: len(possible[part])):
+                found[part] = self._spans(view, part, possible[part])
+                if not found[part]:
                     return
-                found.append(spans)
-            for near in _near(view, found, self.rule.within):
+            for near in _near(view, [found[part] for part in range(1, len(possible))], self.rule.within):
                 hit = self._unless_excluded(view, near)
                 if hit:
                     yield hit
@@ -414,6 +415,15 @@ class RuleSet:
         self.vocabulary = frozenset().union(*uses.values())
         self.contexts = contexts
         self._places = [(one, part, at) for one in self.compiled for part, needs in enumerate(one.needs) for at in range(len(needs))]
+        self._groups: list[tuple[int, ...]] = []  # the masks of the groups of each rule that has some
+        size = 0
+        for one in self.compiled:
+            masks = []
+            for part in one.needs:
+                masks.append(((1 << len(part)) - 1) << size)
+                size += len(part)
+            if len(masks) > 1:
+                self._groups.append(tuple(masks[1:]))
         self._prefilter = Prefilter([needs for one in self.compiled for part in one.needs for needs in part])
 
     @classmethod
@@ -451,18 +461,25 @@ class RuleSet:
         return cls(compiled, {language: expander.uses for language, expander in expanders.items()}, contexts)
 
     def hits(self, view: str) -> Iterator[Hit]:
-        """Yield every hit of every rule in `view`."""
+        """Yield the hits of every rule in `view`, in the order of the files."""
+        mask = self._prefilter.possible(view.split())
+        for groups in self._groups:
+            if not all(mask & group for group in groups):
+                for group in groups:
+                    mask &= ~group
+        if not mask:
+            return
         encoded = view.encode("ascii", "replace")
         rule: Compiled | None = None
         possible: list[list[int]] = []
-        for bit in self._prefilter.possible(view.split()):
+        for bit in places(mask):
             owner, part, at = self._places[bit]
             if owner is not rule:
-                if rule is not None and (possible[0] or all(possible[1:])):
+                if rule is not None:
                     yield from rule.hits(encoded, possible)
                 rule, possible = owner, [[] for _ in owner.parts]
             possible[part].append(at)
-        if rule is not None and (possible[0] or all(possible[1:])):
+        if rule is not None:
             yield from rule.hits(encoded, possible)
 
     def first(self, view: str) -> Hit | None:
