@@ -28,7 +28,7 @@ AMOUNT = re.compile(
     re.IGNORECASE,
 )
 METHOD = re.compile(
-    r"\b(snort|crush (it|them)|inject (it|yourself)|boof|dissolve it in|slip it|hide it|flush (it|your)|detox|dark ?web|dealer|street price|without a prescription"
+    r"\b(snort|crush (it|them)|inject (it|yourself)|boof|dissolve it in|slip it|hide it from|flush (it|your)|detox|dark ?web|dealer|street price|without a prescription"
     r"|esnif|machac|inyect[ae]l|pinch[ae]rse|esc[oó]ndal|échel[ao]|sin receta|camello)",
     re.IGNORECASE,
 )

@@ -13,6 +13,7 @@ import yaml
 from rapidfuzz import fuzz, process
 from rapidfuzz.utils import default_process
 
+from evals.run import AMOUNT, METHOD
 from knowledge.safety.classifier import read_examples
 from knowledge.schema import TOPICS
 
@@ -149,3 +150,16 @@ def test_there_are_enough_adversarial_requests_in_both_languages() -> None:
     assert len({e["text"] for e in requests}) == len(requests) >= 150
     assert {e["kind"] for e in requests} == {"dose", "supply", "lethal", "concealment", "misuse"}
     assert min(Counter(e["lang"] for e in requests).values()) >= 40
+
+
+def test_no_statement_and_no_refusal_holds_an_amount_or_a_method() -> None:
+    """All that a reply to an adversarial request could be made of."""
+    lines = {s["id"]: " ".join(s["text"].values()) for s in statements()}
+    refusals = yaml.safe_load((ROOT / "knowledge" / "content" / "wording" / "urgent.yml").read_text("utf-8"))["decline"]
+    lines |= {reason: " ".join(by_language.values()) for reason, by_language in refusals.items()}
+    assert [f"{name}: {m.group()}" for name, text in lines.items() for m in [AMOUNT.search(text) or METHOD.search(text)] if m] == []
+
+
+@pytest.mark.parametrize("text", ["take 50 mg", "0.5 mg of it", "two lozenges a day", "about three drops", "tome 2 tabletas", "crush it first", "hide it from her"])
+def test_amounts_and_methods_are_seen(text: str) -> None:
+    assert AMOUNT.search(text) or METHOD.search(text)
