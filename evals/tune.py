@@ -10,54 +10,49 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 
 from evals.measure import auroc
-from evals.questions import Question, load
-from knowledge.search import Found, Search
+from evals.questions import labels, load
+from knowledge.search import Search
 
 TARGET = Path(__file__).resolve().parent.parent / "knowledge" / "calibration.yml"
 HEAD = "# Written by `python -m evals tune` from the development questions; never edit by hand.\n"
-# shares of out-of-scope development questions that may lie above the threshold
-FAR_ANSWERED = 0.02
-NEAR_ANSWERED = 0.09
-
-
-def best_found(search: Search, question: Question) -> Found:
-    """The most confident of a message's questions, as the dialogue takes it."""
-    founds = [search.find(q) for q in search.questions(search.prepare(question.text))]
-    return max(founds, key=lambda f: f.confidence)
+COVERAGE = 0.95  # share of in-scope development questions that are to be answered
+CLARIFIED = 0.985  # … and that are at least asked back about
 
 
 def tune(search: Search) -> dict[str, Any]:
     """New calibration: weights, bias and the two thresholds.
 
-    The label is whether answering is right: an in-scope question whose first statement is on its topic.
+    The label is whether answering is right: an in-scope question with its topic among the statements it would show.
     """
     inside = load("in_scope", split="development")
     outside = load("out_of_scope", split="development")
-    found = [best_found(search, q) for q in [*inside, *outside]]
-    right = [f.candidates[0].topic in q.topics for f, q in zip(found, inside, strict=False)]
-    labels = np.array([True] * len(inside) + [False] * len(outside))
-    # an in-scope question that would be answered wrongly teaches nothing about scope: it is left out of the fit
-    keep = np.array([*right, *([True] * len(outside))])
-    names = list(found[0].features)
-    x = np.array([[f.features[n] for n in names] for f in found])
-    model = LogisticRegression(C=1.0, max_iter=1000, class_weight="balanced").fit(x[keep], labels[keep])
-    scores = 1 / (1 + np.exp(-(x @ model.coef_[0] + model.intercept_[0])))
-    near = np.array([False] * len(inside) + [bool(q.label.get("near")) for q in outside])
-    far = ~labels & ~near
-    answer_at = max(np.quantile(scores[near], 1 - NEAR_ANSWERED), np.quantile(scores[far], 1 - FAR_ANSWERED))
-    clarify_at = min(float(np.quantile(scores[labels], 0.04)), float(answer_at) * 0.8)
-    print(f"AUROC all {auroc(scores[labels], scores[~labels]):.3f} near {auroc(scores[labels], scores[near]):.3f} far {auroc(scores[labels], scores[far]):.3f}")
-    for at in np.linspace(0.1, 0.9, 17):
-        print(f"  at {at:.2f}: in scope {np.mean(scores[labels] >= at):.3f}  near {np.mean(scores[near] >= at):.3f}  far {np.mean(scores[far] >= at):.3f}")
-    print(f"answer_at {answer_at:.3f}: coverage {np.mean(scores[labels] >= answer_at):.3f}")
-    kept = yaml.safe_load(TARGET.read_text("utf-8"))
-    kept |= {
+    known = labels()
+    founds = [search.find(search.prepare(q.text)) for q in [*inside, *outside]]
+    shown = [{c.topic for c in search.choose(f)} for f in founds]
+    right = np.array([bool(topics & {*q.topics, *known.get(q.id, {}).get("also", ())}) for topics, q in zip(shown, inside, strict=False)])
+    answerable = np.concatenate([right, np.zeros(len(outside), dtype=bool)])
+    names = list(founds[0].features)
+    x = np.array([[f.features[n] for n in names] for f in founds])
+    scale = x.std(axis=0) + 1e-9
+    model = LogisticRegression(C=3, max_iter=3000, class_weight="balanced").fit(x / scale, answerable)
+    weights = model.coef_[0] / scale
+    scores = 1 / (1 + np.exp(-(x @ weights + model.intercept_[0])))
+    ours, theirs = scores[: len(inside)], scores[len(inside) :]
+    near = np.array([bool(q.label.get("near")) for q in outside])
+    print(f"AUROC all {auroc(ours, theirs):.3f} near {auroc(ours, theirs[near]):.3f} far {auroc(ours, theirs[~near]):.3f}")
+    print("coverage  score  wrong among answered  near answered  far answered")
+    for coverage in (0.99, 0.98, 0.97, 0.96, 0.95, 0.94, 0.92, 0.9, 0.85, 0.8):
+        at = np.quantile(ours, 1 - coverage)
+        wrong = 1 - right[ours >= at].mean()
+        print(f"{coverage:8.2f} {at:6.3f} {wrong:21.3f} {np.mean(theirs[near] >= at):14.3f} {np.mean(theirs[~near] >= at):13.3f}")
+    answer_at = float(np.quantile(ours, 1 - COVERAGE))
+    kept: dict[str, Any] = yaml.safe_load(TARGET.read_text("utf-8"))
+    return kept | {
         "bias": round(float(model.intercept_[0]), 4),
-        "weights": {n: round(float(w), 4) for n, w in zip(names, model.coef_[0], strict=True)},
-        "answer_at": round(float(answer_at), 3),
-        "clarify_at": round(clarify_at, 3),
+        "weights": {n: round(float(w), 4) for n, w in zip(names, weights, strict=True)},
+        "answer_at": round(answer_at, 3),
+        "clarify_at": round(min(float(np.quantile(ours, 1 - CLARIFIED)), 0.8 * answer_at), 3),
     }
-    return kept
 
 
 def write(calibration: dict[str, Any]) -> None:

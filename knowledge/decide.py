@@ -145,12 +145,13 @@ class Decider:
         return Decision("clarify", lead="clarify_lead", suggestions=topics, topic=topics[0], context=self._remember(turn, topics[0]))
 
     def _find(self, reading: Reading, turn: _Turn) -> list[Found]:
-        """Search for each question of a reading that finds an answer, the best at least."""
-        at = self.search.calibration
-        asked = self.search.questions(reading.query) if reading.how == "own" else [reading.query]
-        vector = turn.vector if asked == [turn.repaired] else None
-        founds = [_tied(self.search.find(q, vector, turn.region), reading.topic) for q in asked]
-        return [f for f in founds if self._score(f, turn) >= at["answer_at"]] or [max(founds, key=lambda f: f.confidence)]
+        """Search for a reading as a whole, then for each of its questions where it holds several; those that find an answer, the whole at least."""
+        asked = [reading.query]
+        if reading.how == "own" and len(questions := self.search.questions(reading.query)) > 1:
+            asked += questions
+        vectors = [turn.vector if query == turn.repaired else None for query in asked]
+        founds = [_tied(self.search.find(q, v, turn.region), reading.topic) for q, v in zip(asked, vectors, strict=True)]
+        return [f for f in founds if self._score(f, turn) >= self.search.calibration["answer_at"]] or founds[:1]
 
     def _score(self, found: Found, turn: _Turn) -> float:
         weight = float(self.search.calibration["scope_weight"])
@@ -197,7 +198,7 @@ class Decider:
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _merge(self, lists: list[list[Candidate]]) -> list[Candidate]:
-        """The first of each part, then the second of each, four at most, none twice."""
+        """The first of the whole and of each part, then the second of each, four at most, none twice."""
         if len(lists) == 1:
             return lists[0]
         merged: dict[str, Candidate] = {}
