@@ -338,7 +338,7 @@ class Screen:
         joined = [p for p in parts if p.joined]
         if len(joined) < 2:
             return None
-        before, together = (classifier.urgent(p.vector, p.text, p.part) for p in joined)
+        before, together = (classifier.urgent(p.vector, p.text) for p in joined)
         # What the earlier messages said alone was answered then, and a plain question after them is no danger.
         if together is None or before is not None:
             return None
