@@ -68,8 +68,14 @@ class TopicClassifier:
 
     def save(self, path: Path) -> None:
         """Write all arrays to an .npz."""
-        arrays = {"idf": self._idf, "word_weights": self._word_weights, "vector_weights": self._vector_weights, "bias": self._bias}
-        np.savez(path, vocabulary=np.array(list(self._row)), **arrays)
+        np.savez(
+            path,
+            vocabulary=np.array(list(self._row)),
+            idf=self._idf,
+            word_weights=self._word_weights,
+            vector_weights=self._vector_weights,
+            bias=self._bias,
+        )
 
     @classmethod
     def load(cls, path: Path) -> TopicClassifier:

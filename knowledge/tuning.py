@@ -72,7 +72,9 @@ def train(model: Any, content: Content, out: Path = TUNED) -> None:
     torch.manual_seed(SEED)
     rng = random.Random(SEED)  # noqa: S311  (no secret)
     network, layers = model[0].auto_model.eval(), model[0].auto_model.encoder.layer[FROM_LAYER:]
-    texts, labels, ranges = [], [], []
+    texts: list[str] = []
+    labels: list[int] = []
+    ranges: list[range] = []
     for of_task, named in tasks(content):
         names = sorted(set(named))
         ranges.append(range(len(texts), len(texts) + len(of_task)))
