@@ -129,6 +129,7 @@ class Context(_Strict):
             being read as a negation of what follows.
         danger_only: in a `together` rule, look only at its last group, which names the danger.
         unless: phrases that, in the same place, undo the context ("not sure if").
+        everywhere: categories all of whose rules exclude it without naming it.
     """
 
     id: str = Field(pattern=r"^[a-z_]+$")
@@ -138,6 +139,7 @@ class Context(_Strict):
     danger_only: bool = False
     phrases: tuple[str, ...] = Field(min_length=1)
     unless: tuple[str, ...] = ()
+    everywhere: tuple[str, ...] = ()
     why: str = Field(min_length=8)
 
 
@@ -493,7 +495,7 @@ def _ready(file: Path, context: Context, expander: Expander) -> _Ready:
         between = expander.any_of(context.gap) if context.gap else "(?:[a-z0-9]+ )"
         tail = f"{between}{{0,{context.reach}}}$" if context.scope == "before" else ""
         unless = _compile(" " + expander.any_of(context.unless)) if context.unless else None
-        return _Ready(context, _compile(f"(?: |^ ){find}{tail}"), unless)
+        return _Ready(context, _compile(f"(?: |^){find}{tail}"), unless)
     except PhraseError as error:
         raise SafetyContentError(file, context.id, "phrases", f"{error}.", "correct the phrase.") from error
     except re2.error as error:
@@ -521,7 +523,8 @@ def _compile_rule(file: Path, parsed: RuleFile, rule: Rule, expander: Expander, 
         raise SafetyContentError(
             file, rule.id, field, f"RE2 refuses it ({error}).", "no look-around and no back-reference; use excludes or not."
         ) from error
-    names = dict.fromkeys((*_WHEN_EXCLUDES[rule.when], *rule.excludes))
+    everywhere = (name for (lang, name), one in contexts.items() if lang == parsed.language and parsed.category in one.context.everywhere)
+    names = dict.fromkeys((*_WHEN_EXCLUDES[rule.when], *rule.excludes, *everywhere))
     ready = []
     for name in names:
         if (parsed.language, name) not in contexts:

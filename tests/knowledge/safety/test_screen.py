@@ -107,6 +107,30 @@ ORDINARY = [
     "tuve una convulsión hace diez años",
     "¿cuánto dura una infusión?",
     "¿Cómo guardo las tabletas lejos de los niños?",
+    "is it a danger sign if someone cannot be woken",
+    "can't be woken after ketamine, is that a danger sign",
+    "what are the signs someone has had too much ketamine",
+    "which symptoms mean calling an ambulance after spravato",
+    "when do carers need to ring an ambulance, as a rule",
+    "do doctors give the drip while somebody is hearing voices",
+    "does the nasal spray slow breathing",
+    "my blood pressure was 185 on the screen during treatment, does ketamine do that",
+    "my sister was paralysed in a car accident, does ketamine help",
+    "I can't walk since my back was injured. Is ketamine used for this?",
+    "the pregabalin didn't agree with my mum, what else is there",
+    "my GP said no to the drip, is he right",
+    "they said no food before it, but for how long",
+    "plan B if the infusion fails",
+    "coffee grounds or cat litter for leftover tablets",
+    "a hiding place for my tablets, away from the children",
+    "they won't see my daughter until she is 18",
+    "I want to cut my dose of morphine in half",
+    "I hear voices sometimes. Am I allowed ketamine?",
+    "I'm terrified of getting hooked. How addictive is ketamine?",
+    "will I be unconscious again, I was out cold in an operation once",
+    "when may I enjoy wine following my session",
+    "they made me sign a consent form, is that legal",
+    "after an infarct, may I have ketamine",
     "hi", "thanks", "ok", "", "   ", "?", "🙂",
 ]  # fmt: skip
 
@@ -117,6 +141,32 @@ def test_danger_is_found(screen: Screen, text: str, category: str, subject: str)
     assert finding.category == category, finding.why
     assert finding.subject == subject
     assert finding.by == "rule" and finding.rule and finding.rule in finding.why
+
+
+# The same words as in questions in general, told of somebody there or of now.
+TOLD = [
+    "my husband can't be woken after ketamine, is that a danger sign",
+    "his lips are blue, is that a danger sign",
+    "chest pain, is that a warning sign",
+    "someone stopped breathing after taking ketamine at home",
+    "my mum took too much ketamine, what are the signs",
+    "can ketamine make someone stop breathing? my wife stopped breathing",
+    "what are the symptoms of stroke? my dad's face is drooping",
+    "paralysed from the waist down since this morning",
+    "my vomit looks like coffee grounds",
+    "hallucinations after ketamine and I'm scared, they won't stop",
+    "the room has been spinning for a day since my session",
+    "I want to cut me wrists",
+    "he said no and they gave me ketamine anyway",
+    "I've hidden enough of the patches",
+    "I'm hiding from him",
+    "ya tengo un plan b, las pastillas",
+]
+
+
+@pytest.mark.parametrize("text", TOLD)
+def test_what_is_told_of_somebody_or_of_now_is_danger(screen: Screen, text: str) -> None:
+    assert screen.check(text).urgent
 
 
 @pytest.mark.parametrize("text", ORDINARY)
