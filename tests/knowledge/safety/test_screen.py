@@ -149,6 +149,7 @@ TOLD = [
     "his lips are blue, is that a danger sign",
     "chest pain, is that a warning sign",
     "someone stopped breathing after taking ketamine at home",
+    "not breathing normally after ketamine",
     "my mum took too much ketamine, what are the signs",
     "can ketamine make someone stop breathing? my wife stopped breathing",
     "what are the symptoms of stroke? my dad's face is drooping",
