@@ -65,7 +65,7 @@ class Parts:
         if settings.require_signed and (unsigned := _unsigned(content, root)):
             raise SettingsError(f"KETAMINE_GUIDE_REQUIRE_SIGNED: {len(unsigned)} texts are not signed, first {unsigned[0]}")
         metrics = Metrics(folder.name)
-        dialogue = Dialogue(settings.rasa_url, settings.rasa_timeout, settings.threads // 2, metrics.error)
+        dialogue = Dialogue(settings.rasa_url, settings.rasa_timeout, settings.threads // 2, metrics.error, settings.internal_token_file)
         default = Setting(clinic.language, clinic.region, clinic.contact())
         store = Store(settings.web_database, settings.rasa_database, settings.expire_hours * 3600)
         guide = Guide(

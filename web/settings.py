@@ -86,6 +86,11 @@ class Settings(ChannelSettings):
         """Rasa's REST channel."""
         return f"http://127.0.0.1:{self.rasa_port}/webhooks/rest/webhook"
 
+    @property
+    def internal_token_file(self) -> Path:
+        """Where the token of the internal ports lies; made anew at each start."""
+        return self.var / "run" / "token"
+
     def build_folder(self) -> Path:
         """The build to serve.
 
