@@ -5,8 +5,8 @@ Rasa's `--auth-token` guards its API and leaves the REST channel open; a middlew
 
 from typing import Any
 
-from rasa.core import run
 from rasa.__main__ import main as rasa_main
+from rasa.core import run
 
 from knowledge import door
 
