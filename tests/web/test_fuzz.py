@@ -90,7 +90,7 @@ def test_generated_requests_get_only_what_the_document_promises(made: Made) -> N
 PARTS = (
     "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'; DROP TABLE messages; --", "{{7*7}}", "${7*7}", "\x00", "\u202e", "\ud83d", "😀",
     "%00", "../../etc/passwd", "</title><svg/onload=alert(1)>", "javascript:alert(1)", "\r\nSet-Cookie: a=b", "{\"a\":", "[[]]", "\\u0000", "/restart",
-    "&lt;b&gt;", "<!--", "-->", "\ufeff", "\u0301" * 40, "A" * 400, "1e999", "NaN", "null", "true", "´`\"'", "%s%n%x", "<a href=javascript:x>y</a>",
+    "&lt;b&gt;", "<!--", "-->", "\ufeff", "\u0301" * 9, "A" * 90, "1e999", "NaN", "null", "true", "´`\"'", "%s%n%x", "<a href=javascript:x>y</a>",
 )  # fmt: skip
 MARK = "<zq9 onx=1>"
 
