@@ -101,10 +101,10 @@ def hostile() -> list[str]:
 
 
 def test_hostile_strings_in_every_text_field_break_nothing_and_are_never_echoed_unescaped(made: Made) -> None:
-    client = made.client
     broken, echoed, seen = [], [], 0
-    client.post("/?lang=en", data={"text": "hello"})
-    for text in hostile():
+    for number, text in enumerate(hostile()):
+        if number % 10 == 0:  # a new browser, or its page would grow by every message
+            client = made.app.test_client()
         plain = text.encode("utf-8", "replace").decode()  # only JSON can carry half a character
         quoted = quote(plain, safe="")
         api = f"/api/conversations/{made.conversation}"

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+from flask.testing import FlaskClient
 
 from knowledge.decision import Decision
 from tests.channels.fakes import World, content, make_world
 from web import kept
+from web.app import create_app
+from web.clinic import Clinic
 from web.guide import Incoming
+from web.metrics import Metrics
+from web.parts import Parts
 from web.scrub import Scrubber
-from web.settings import settings
+from web.settings import Settings, settings
 from web.store import DAY, feedback, unanswered
 
 
@@ -137,3 +143,37 @@ def test_the_command_lists_what_is_kept(world: World, scrub: Scrubber, monkeypat
     assert line.count("\n") == 1 and line.endswith("\ten\tany good for hiccups? or sneezing?\n")
     assert kept.main(["comments"]) == 0
     settings.cache_clear()
+
+
+@pytest.fixture
+def served(world: World, tmp_path: Path) -> Callable[..., FlaskClient]:
+    """A client of the whole application, with or without a scrubber for comments."""
+
+    def make(comments: Scrubber | None, **more: bool) -> FlaskClient:
+        configuration = Settings(rate_limits="off", var=tmp_path, _env_file=None, **more)
+        dialogue = SimpleNamespace(alive=lambda url: True)
+        return create_app(configuration, Parts(configuration, world.guide, dialogue, Metrics("0" * 12), "0" * 12, Clinic(), comments)).test_client()  # type: ignore[arg-type]
+
+    return make
+
+
+def comment(client: FlaskClient, world: World, channel: str = "web") -> str | None:
+    """Send feedback with a comment; what is kept of it."""
+    begun = client.post("/api/conversations", json={"channel": channel}).get_json()
+    body = {"reply_id": begun["reply"]["reply_id"], "helpful": False, "comment": "maria never called back on 617-555-0199"}
+    assert client.post(f"/api/conversations/{begun['conversation_id']}/feedback", json=body).status_code == 204
+    with world.store.engine.connect() as db:
+        return db.execute(sa.select(feedback.c.comment).order_by(feedback.c.number.desc())).scalars().first()
+
+
+def test_a_comment_is_kept_scrubbed_where_the_clinic_says_so_and_nowhere_else(world: World, scrub: Scrubber, served: Callable[..., FlaskClient]) -> None:
+    assert comment(served(None), world) is None
+    assert comment(served(scrub), world, "kiosk") is None
+    assert comment(served(scrub), world) == "[name] never called back on [number]"
+
+
+def test_the_privacy_page_says_what_is_kept(served: Callable[..., FlaskClient], scrub: Scrubber) -> None:
+    quiet = served(None).get("/privacy").get_data(as_text=True)
+    told = served(scrub, keep_comments=True, keep_unanswered=True).get("/privacy").get_data(as_text=True)
+    assert "90 days" in told and "the clinic keeps the question" in told and "the clinic keeps the comment" in told
+    assert "90 days" not in quiet and "the clinic keeps" not in quiet
