@@ -4,7 +4,7 @@ BOT := .venv-bot/bin/python
 export RASA_TELEMETRY_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: browser frontend frontend-check figures help setup build train serve test check eval bench lint format types screenshots clean
+.PHONY: audit fuzz-api sbom browser frontend frontend-check figures help setup build train serve test check eval bench lint format types screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,15 @@ test: build  ## unit tests, and one shared start of the real processes
 
 check: .venv/.done  ## hold the content to every rule
 	@$(APP) -m knowledge check
+
+fuzz-api: .venv/.done  ## generated and hostile requests against the API, more of them than in the tests
+	@FUZZ_EXAMPLES=150 $(APP) -m pytest -q tests/web/test_fuzz.py
+
+sbom:  ## software bills of materials (CycloneDX) of both environments and the front end, in var/sbom
+	@python3 tools/audit.py sbom
+
+audit:  ## known weaknesses of both environments and the front end, less those accepted in docs/audit.md
+	@python3 tools/audit.py audit
 
 eval: build  ## measure understanding and safety on the running system
 	@$(APP) -m evals run

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from knowledge import door
 from knowledge.build import sha256
 from knowledge.errors import BuildMissing
 from web.clinic import Clinic
@@ -47,7 +48,7 @@ def migrate(config: Settings) -> None:
 
 
 def endpoints(config: Settings) -> str:
-    """Rasa's endpoints file: tracker store, lock store and action server, from our settings."""
+    """Rasa's endpoints file: tracker store, lock store and action server with its token, from our settings."""
     url = sa.engine.make_url(config.rasa_database)
     lines = ["tracker_store:", "  type: bot.store.TrackerStore", f"  dialect: {url.get_backend_name()}"]
     if url.get_backend_name() == "sqlite":
@@ -61,6 +62,7 @@ def endpoints(config: Settings) -> str:
         if redis.password:
             lines.append(f"  password: {redis.password}")
     lines += ["action_endpoint:", f"  url: http://127.0.0.1:{config.actions_port}/webhook"]
+    lines += ["  headers:", f"    {door.HEADER}: {door.credentials(config.internal_token_file)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -71,13 +73,14 @@ def supervisor_config(config: Settings, build: Path) -> str:
     programs = {
         "actions": f"{app} -m actions --port {config.actions_port}",
         "rasa": (
-            f"{bot} -m rasa run --model {build / 'rasa' / 'model.tar.gz'} --endpoints {run / 'endpoints.yml'} --interface 127.0.0.1 "
+            f"{bot} -m bot run --model {build / 'rasa' / 'model.tar.gz'} --endpoints {run / 'endpoints.yml'} --interface 127.0.0.1 "
             f"--port {config.rasa_port} --connector rest --response-timeout 10"
         ),
         "web": f"{app} -m gunicorn --config web/gunicorn.conf.py web.wsgi:app",
     }
     shared = {
         "KETAMINE_GUIDE_BUILD": str(build),
+        door.FILE_VARIABLE: str(config.internal_token_file.resolve()),
         # the action server reads these two from its environment, and they may stand in the file .env only
         "KETAMINE_GUIDE_REQUIRE_SIGNED": str(config.require_signed).lower(),
         "KETAMINE_GUIDE_DEBUG_REPLIES": str(config.debug_replies).lower(),
@@ -161,8 +164,8 @@ def main() -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
     migrate(config)
-    (run / "endpoints.yml").write_text(endpoints(config), "utf-8")
-    (run / "endpoints.yml").chmod(0o600)
+    door.make(config.internal_token_file)
+    door.write_private(run / "endpoints.yml", endpoints(config))
     (run / "supervisor.conf").write_text(supervisor_config(config, build), "utf-8")
     (config.var / "dialogue.build").write_text(build.name, "utf-8")
     process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", str(run / "supervisor.conf")], cwd=ROOT, start_new_session=True, env=os.environ)  # noqa: S603

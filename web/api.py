@@ -24,6 +24,7 @@ MAX_DRAINED = 4 * 1024 * 1024
 CHANNELS = ("web", "kiosk")
 PROBLEM_WORDS = ("wrong", "unclear", "not_my_question", "worrying")
 _MESSAGE_ID = re.compile(r"^[\x21-\x7e]{1,64}$")
+_HALF = re.compile("[\ud800-\udfff]")
 _TEXT_FIELD = re.compile(rb'"text"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
 api = Blueprint("api", __name__)
 
@@ -65,7 +66,8 @@ def _choice(data: dict[str, Any], name: str, allowed: tuple[str, ...], default: 
 
 def _optional(data: dict[str, Any], name: str, kind: type, limit: int = 0) -> Any:
     value = data.get(name)
-    if value is not None and (not isinstance(value, kind) or (limit and len(str(value)) > limit)):
+    # half a character (a lone surrogate) is good JSON and no text: no database takes it
+    if value is not None and (not isinstance(value, kind) or (limit and len(str(value)) > limit) or _HALF.search(str(value))):
         raise Refusal("invalid-field", f"`{name}` is not valid.")
     return value
 
@@ -152,7 +154,7 @@ def create_feedback(conversation_id: str) -> tuple[str, int]:
     if reply_id is None or not isinstance(helpful, bool):
         raise Refusal("invalid-field", "`reply_id` and `helpful` (true or false) are needed.")
     statement_id = _optional(data, "statement_id", str, 80)
-    _optional(data, "comment", str, 2000)  # accepted, not kept: nothing a patient typed stays longer than the conversation
+    comment = _optional(data, "comment", str, 2000)
     problem = data.get("problem")
     if problem is not None and problem not in PROBLEM_WORDS:
         raise Refusal("invalid-field", f"`problem` must be one of: {', '.join(PROBLEM_WORDS)}.")
@@ -161,7 +163,9 @@ def create_feedback(conversation_id: str) -> tuple[str, int]:
         raise Refusal("no-such-reply")
     if statement_id is not None and statement_id not in {s["id"] for s in reply["statements"]}:
         raise Refusal("invalid-field", "`statement_id` is not in that reply.")
-    values = {"reply_id": reply_id, "statement_id": statement_id, "helpful": helpful, "problem": problem, "build": reply["knowledge_version"]}
+    scrub = current_parts().scrub  # there when the clinic keeps comments; otherwise nothing of one stays
+    kept = scrub(comment) if scrub and comment and comment.strip() and conversation.channel == "web" else None
+    values = {"reply_id": reply_id, "statement_id": statement_id, "helpful": helpful, "problem": problem, "build": reply["knowledge_version"], "comment": kept}
     try:
         store.add_feedback(conversation, values)
     except StoreError:

@@ -7,11 +7,13 @@ import json
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import urllib3
 
+from knowledge import door
 from knowledge.decision import Decision
 
 OPEN_AFTER = 3  # time-outs in a row
@@ -63,13 +65,18 @@ class Dialogue:
         url: Its address.
         timeout: Longest wait in seconds.
         waiting: How many messages may wait at once; beyond it `unavailable` at once, so that threads stay free.
+        count_error: Counts stage errors.
+        token_file: File of the token that the internal ports ask for.
     """
 
-    def __init__(self, url: str, timeout: float, waiting: int, count_error: Meter = lambda stage: None):
+    def __init__(self, url: str, timeout: float, waiting: int, count_error: Meter = lambda stage: None, token_file: Path | None = None):
         self._url = url
         self._slots = threading.BoundedSemaphore(waiting)
         self._breaker = Breaker()
         self._count_error = count_error
+        self._headers = {"Content-Type": "application/json"}
+        if token_file is not None and token_file.exists():
+            self._headers[door.HEADER] = door.credentials(token_file)
         self._pool = urllib3.PoolManager(maxsize=waiting, timeout=urllib3.Timeout(timeout), retries=False)
 
     def ask(self, sender: str, text: str, vector: np.ndarray | None, about: dict[str, str]) -> Decision:
@@ -100,7 +107,7 @@ class Dialogue:
             metadata["vector"] = base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode("ascii")
         body = json.dumps({"sender": sender, "message": text, "metadata": metadata}).encode()
         try:
-            response = self._pool.request("POST", self._url, body=body, headers={"Content-Type": "application/json"})
+            response = self._pool.request("POST", self._url, body=body, headers=self._headers)
             replies = json.loads(response.data) if response.status == 200 else None
         except urllib3.exceptions.NewConnectionError:  # before time-outs: urllib3 counts it among them
             replies = None
@@ -128,6 +135,6 @@ class Dialogue:
     def alive(self, url: str) -> bool:
         """Whether a loopback address answers at all (for readiness)."""
         try:
-            return self._pool.request("GET", url, timeout=1.0).status == 200
+            return self._pool.request("GET", url, timeout=1.0, headers=self._headers).status == 200
         except urllib3.exceptions.HTTPError:
             return False

@@ -155,6 +155,7 @@ class Guide:
     default: Setting
     count: Callable[..., None] = field(default=lambda *a, **k: None)
     debug: bool = False
+    scrub: Callable[[str], str] | None = None  # there when unanswered questions are kept
     gate: Gate = field(default_factory=Gate)
     _aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(ASIDE, "aside"), init=False)
     _recording: dict[str, Future[Reply]] = field(default_factory=dict, init=False)
@@ -232,7 +233,17 @@ class Guide:
             reply = self._reply(conversation, decision, finding, step, setting) if decision else made or {}
             if not self.store.answer(conversation, turn, reply, _stored(step)):
                 raise ConversationGone
+        self._keep_unanswered(conversation, text, reply)
         return reply
+
+    def _keep_unanswered(self, conversation: Conversation, text: str, reply: Reply) -> None:
+        """Keep what no statement answers, of the web page only: a kiosk promises to forget, channels show no such notice."""
+        if self.scrub is None or reply["reason"] != "no_statement" or conversation.channel != "web":
+            return
+        try:
+            self.store.add_unanswered(conversation, self.scrub(text), reply["knowledge_version"])
+        except Exception as error:  # whatever goes wrong here, the patient has the reply
+            log.error("unanswered.failed", error=type(error).__name__)
 
     def _without_dialogue(self, conversation: Conversation, step: Step, setting: Setting) -> Reply | None:
         if self.is_paused():

@@ -144,4 +144,4 @@ def privacy_page() -> str:
     """What happens to a patient's words."""
     settings = current_parts().settings
     language = asked_setting().language
-    return render_template("privacy.html", hours=round(settings.expire_hours), comments=settings.keep_comments, language=language, t=catalogue(language))
+    return render_template("privacy.html", hours=round(settings.expire_hours), comments=settings.keep_comments, unanswered=settings.keep_unanswered, days=round(settings.keep_days), language=language, t=catalogue(language))

@@ -23,8 +23,9 @@ from web.clinic import Clinic
 from web.dialogue import Dialogue
 from web.guide import Guide, TurnEncoder
 from web.metrics import Metrics
+from web.scrub import Scrubber
 from web.settings import Settings, SettingsError
-from web.store import Store, StoreError
+from web.store import DAY, Store, StoreError
 from web.urgent import Urgent
 
 SWEEP_EVERY = 30.0  # seconds
@@ -41,6 +42,7 @@ class Parts:
     metrics: Metrics
     build: str
     clinic: Clinic = field(default_factory=Clinic)
+    scrub: Scrubber | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Parts:
@@ -65,9 +67,10 @@ class Parts:
         if settings.require_signed and (unsigned := _unsigned(content, root)):
             raise SettingsError(f"KETAMINE_GUIDE_REQUIRE_SIGNED: {len(unsigned)} texts are not signed, first {unsigned[0]}")
         metrics = Metrics(folder.name)
-        dialogue = Dialogue(settings.rasa_url, settings.rasa_timeout, settings.threads // 2, metrics.error)
+        dialogue = Dialogue(settings.rasa_url, settings.rasa_timeout, settings.threads // 2, metrics.error, settings.internal_token_file)
         default = Setting(clinic.language, clinic.region, clinic.contact())
-        store = Store(settings.web_database, settings.rasa_database, settings.expire_hours * 3600)
+        store = Store(settings.web_database, settings.rasa_database, settings.expire_hours * 3600, settings.keep_days * DAY)
+        scrub = Scrubber(content) if settings.keep_comments or settings.keep_unanswered else None
         guide = Guide(
             screen=screen,
             urgent=Urgent.load(root, answerer),
@@ -80,8 +83,9 @@ class Parts:
             default=default,
             count=metrics.count,
             debug=settings.debug_replies,
+            scrub=scrub if settings.keep_unanswered else None,
         )
-        return cls(settings, guide, dialogue, metrics, folder.name, clinic)
+        return cls(settings, guide, dialogue, metrics, folder.name, clinic, scrub if settings.keep_comments else None)
 
     def readiness(self) -> dict[str, Any]:
         """State of each part: `ready`, `degraded` when something is missing, `down` when the database is gone."""

@@ -54,6 +54,8 @@ class Settings(ChannelSettings):
     metrics_token: SecretStr | None = Field(None, description="Bearer token for /metrics; without it only the loopback may read it.")
     frame_ancestors: str = Field("'self'", pattern=r"^('self'|'none'|https?://[a-z0-9.:*-]+)( https?://[a-z0-9.:*-]+)*$", description="Sites that may embed the chat, as in CSP frame-ancestors.")  # fmt: skip
     keep_comments: bool = Field(False, description="Offer a comment box with feedback, with a notice that the clinic keeps the comment.")
+    keep_unanswered: bool = Field(False, description="Keep questions of the web page that no statement answers, scrubbed; `/privacy` then says so.")
+    keep_days: float = Field(90.0, gt=0, le=365, description="Days for which comments and unanswered questions are kept, where they are kept at all.")
     require_signed: bool = Field(False, description="Show only what a clinician has signed as it stands; refuse to start while urgent wording, safety rules or clinician lines are unsigned.")  # fmt: skip
     debug_replies: bool = Field(False, description="Add a `debug` field to replies that says why; never for patients.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
@@ -85,6 +87,11 @@ class Settings(ChannelSettings):
     def rasa_url(self) -> str:
         """Rasa's REST channel."""
         return f"http://127.0.0.1:{self.rasa_port}/webhooks/rest/webhook"
+
+    @property
+    def internal_token_file(self) -> Path:
+        """Where the token of the internal ports lies; made anew at each start."""
+        return self.var / "run" / "token"
 
     def build_folder(self) -> Path:
         """The build to serve.

@@ -57,6 +57,17 @@ feedback = sa.Table(
     sa.Column("helpful", sa.Boolean, nullable=False),
     sa.Column("problem", sa.String(20)),
     sa.Column("build", sa.String(12), nullable=False),
+    sa.Column("comment", sa.Text),
+)
+unanswered = sa.Table(
+    "unanswered",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False, index=True),
+    sa.Column("conversation", sa.String(64), index=True),
+    sa.Column("language", sa.String(2), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("build", sa.String(12), nullable=False),
 )
 # Rasa's tracker store (rasa.core.tracker_store.SQLTrackerStore) keeps one row an event
 _rasa = sa.MetaData()
@@ -78,6 +89,7 @@ _EARLIER = sa.select(sa.func.count()).where(
 _TOUCH = conversations.update().where(conversations.c.key == sa.bindparam("of"))
 _ANSWER = messages.update().where(messages.c.number == sa.bindparam("of"))
 
+DAY = 24 * 3600.0
 OPEN_FOR = 10.0  # seconds after which a turn without a reply no longer holds up the next
 POLL = 0.02
 StoreError = SQLAlchemyError
@@ -153,12 +165,14 @@ class Store:
         url: SQLAlchemy URL of the web server's tables.
         rasa_url: SQLAlchemy URL of Rasa's tracker store.
         expire_after: Seconds after its last message at which a conversation goes.
+        keep_for: Seconds for which comments and unanswered questions are kept, where they are kept at all.
     """
 
-    def __init__(self, url: str, rasa_url: str, expire_after: float):
+    def __init__(self, url: str, rasa_url: str, expire_after: float, keep_for: float = 90 * DAY):
         self.engine = engine_for(url)
         self.rasa = self.engine if rasa_url == url else engine_for(rasa_url)
         self.expire_after = expire_after
+        self.keep_for = keep_for
         self._purge_again: list[tuple[float, str]] = []
         self._lock = threading.Lock()
 
@@ -220,15 +234,19 @@ class Store:
         return entries
 
     def delete(self, conversation_id: str) -> None:
-        """Delete a conversation from every store; nothing happens when there is none."""
+        """Delete a conversation from every store, and what its patient left to be kept; nothing happens when there is none."""
         key = key_of(conversation_id)
         with self.engine.connect() as db:
             sender = db.execute(sa.select(conversations.c.sender).where(conversations.c.key == key)).scalar_one_or_none()
         if sender is not None:
+            with self.engine.begin() as db:
+                db.execute(feedback.update().where(feedback.c.conversation == key).values(comment=None))
+                db.execute(unanswered.delete().where(unanswered.c.conversation == key))
             self._delete_key(key, sender)
 
     def _delete_key(self, key: str, sender: str) -> None:
         with self.engine.begin() as db:
+            db.execute(unanswered.update().where(unanswered.c.conversation == key).values(conversation=None))
             db.execute(messages.delete().where(messages.c.conversation == key))
             db.execute(feedback.update().where(feedback.c.conversation == key).values(conversation=None))
             db.execute(conversations.delete().where(conversations.c.key == key))
@@ -266,6 +284,9 @@ class Store:
         for sender in due:
             self.purge_sender(sender)
         self._purge_orphans(now)
+        with self.engine.begin() as db:
+            db.execute(feedback.update().where(feedback.c.comment.is_not(None), feedback.c.at <= now - self.keep_for).values(comment=None))
+            db.execute(unanswered.delete().where(unanswered.c.at <= now - self.keep_for))
         self._forget(self.engine)
         return len(expired)
 
@@ -344,9 +365,15 @@ class Store:
         return json.loads(row.reply) if row else None
 
     def add_feedback(self, conversation: Conversation, values: dict[str, Any]) -> None:
-        """Keep feedback without any text."""
+        """Keep feedback; the only text in it is a scrubbed comment, where the clinic keeps comments."""
         with self.engine.begin() as db:
             db.execute(feedback.insert().values(at=time.time(), conversation=conversation.key, **values))
+
+    def add_unanswered(self, conversation: Conversation, text: str, build: str) -> None:
+        """Keep a scrubbed question that no statement answers. It holds the day, not the time."""
+        day = time.time() // DAY * DAY
+        with self.engine.begin() as db:
+            db.execute(unanswered.insert().values(at=day, conversation=conversation.key, language=conversation.language, text=text, build=build))
 
     def ping(self) -> None:
         """Raise StoreError when the database cannot be read."""
