@@ -11,12 +11,14 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 DATABASE = "guide"
+# a statement that failed would be logged as it was sent, with a patient's words in it; so would the row it failed on
+SILENT = ("-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse")
 
 
 def binaries() -> Path | None:
@@ -83,11 +85,11 @@ class Postgres:
 
     def command(self) -> list[str]:
         """The server in the foreground, on the loopback, its socket file beside its data."""
-        return [str(Path(str(binaries())) / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder)]
+        return [str(Path(str(binaries())) / "postgres"), "-D", str(self.folder / "data"), *self._options()]
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        self._ctl("start", "-w", "-l", str(self.folder / "log"), "-o", f"-p {self.port} -h 127.0.0.1 -k {self.folder}")
+        self._ctl("start", "-w", "-l", str(self.folder / "log"), "-o", " ".join(self._options()))
 
     def empty(self) -> None:
         """Make the database anew; whoever is connected to it is thrown out."""
@@ -103,6 +105,9 @@ class Postgres:
     def stop(self, how: str = "fast") -> None:
         """Stop; `how` is pg_ctl's mode (`immediate` is a crash)."""
         self._ctl("stop", "-m", how)
+
+    def _options(self) -> list[str]:
+        return ["-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder), *SILENT]
 
     def _ctl(self, what: str, *more: str) -> None:
         _run([Path(str(binaries())) / "pg_ctl", what, "-D", str(self.folder / "data"), *more])
@@ -134,9 +139,7 @@ def running() -> Iterator[Postgres]:
         try:
             yield made
         finally:
-            try:
+            with suppress(subprocess.CalledProcessError):  # a test may have stopped it
                 made.stop("immediate")
-            except subprocess.CalledProcessError:
-                pass  # a test stopped it
     finally:
         shutil.rmtree(base, ignore_errors=True)

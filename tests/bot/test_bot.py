@@ -1,9 +1,9 @@
 """What we add to Rasa, tested in Rasa's environment (Python 3.10)."""
 
 import asyncio
-import itertools
 import base64
 import io
+import itertools
 import logging
 import os
 from types import SimpleNamespace
@@ -28,13 +28,12 @@ from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.training_data.message import Message
 from rasa.utils.endpoints import EndpointConfig
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot import patches
 from bot.featurizer import LENGTH, NGrams, SentenceVector, current_vector, decode_vector
 from bot.importer import KnowledgeImporter
 from bot.place import build_folder
-from sqlalchemy.exc import SQLAlchemyError
-
 from bot.store import TrackerStore
 
 # as Rasa ships it, before it is patched

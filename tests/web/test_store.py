@@ -205,11 +205,16 @@ def test_a_full_disk_refuses_and_what_was_acknowledged_stays(tmp_path: Path) -> 
         connection.execute("PRAGMA max_page_count = 30")
 
     kept = 0
-    with pytest.raises(StoreError):
+
+    def fill() -> None:
+        nonlocal kept
         for n in range(1000):
             turn = store.arrive(conversation, "x" * 900, f"m{n}")
             assert turn and store.answer(conversation, turn, {"reply_id": f"r_{n}", "text": "a"}, None)
             kept += 1
+
+    with pytest.raises(StoreError):
+        fill()
     assert kept
     found = store.get(conversation_id)
     assert found and len([m for m in store.transcript(found) if m["reply"]]) == kept + 1
