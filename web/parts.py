@@ -79,6 +79,7 @@ class Parts:
             within_limits=lambda address, conversation: None,
             default=default,
             count=metrics.count,
+            stage=metrics.stage,
             debug=settings.debug_replies,
         )
         return cls(settings, guide, dialogue, metrics, folder.name, clinic)

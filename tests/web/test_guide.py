@@ -126,7 +126,7 @@ class CountingEncoder:
 
 def test_messages_that_wait_are_encoded_together_and_each_gets_its_own() -> None:
     inner = CountingEncoder()
-    encoder = TurnEncoder(inner, SimpleNamespace(prepare=lambda t: t))  # type: ignore[arg-type]
+    encoder = TurnEncoder(inner, SimpleNamespace(repair=lambda t: t))  # type: ignore[arg-type]
     texts = ["a" * n for n in range(1, 12)] + ["long " * 100]
     got: dict[str, float] = {}
 
@@ -146,14 +146,14 @@ def test_messages_that_wait_are_encoded_together_and_each_gets_its_own() -> None
 
 def test_a_message_is_encoded_once() -> None:
     inner = CountingEncoder()
-    encoder = TurnEncoder(inner, SimpleNamespace(prepare=str.lower))  # type: ignore[arg-type]
+    encoder = TurnEncoder(inner, SimpleNamespace(repair=str.lower))  # type: ignore[arg-type]
     first = encoder.encode(["One. Two.", "one.", "two."])[0]
     assert encoder.encode(["one. two."])[0] == first
     assert len(inner.calls) == 1
 
 
 def test_a_failure_reaches_all_that_were_encoded_together() -> None:
-    encoder = TurnEncoder(CountingEncoder(), SimpleNamespace(prepare=lambda t: t))  # type: ignore[arg-type]
+    encoder = TurnEncoder(CountingEncoder(), SimpleNamespace(repair=lambda t: t))  # type: ignore[arg-type]
     with pytest.raises(RuntimeError):
         encoder.encode(["broken"])
     assert encoder.encode(["whole"]).shape == (1, 1)
