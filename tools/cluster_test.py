@@ -14,9 +14,10 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
+from contextlib import suppress
 
 from knowledge.errors import BuildMissing
-from tools.cluster import PARTS, Missing, cluster
+from tools.cluster import PARTS, Missing, cluster, wait_listening
 from tools.load import CONVERSATIONS, EMERGENCY, Client, Sent, drive
 from tools.running import Server
 from web.settings import SettingsError
@@ -24,21 +25,18 @@ from web.settings import SettingsError
 PATIENCE = 60.0  # seconds for which a client goes on trying
 
 
-def killer(server: Server, messages: int, counted: Counter[str], how: signal.Signals, killed: list[str], stop: threading.Event) -> None:
-    """Kill one process after another, evenly over the run; a stopped one goes on after 5 s."""
-    for n, name in enumerate(PARTS, 1):
-        while counted["sent"] < messages * n / (len(PARTS) + 2):
-            if stop.wait(0.2):
-                return
-        try:
-            server.send(name, how)
-        except (ProcessLookupError, ValueError) as error:  # it is being restarted
-            print(f"  {name} could not be hit: {type(error).__name__}", file=sys.stderr)
-            continue
-        killed.append(name)
+def hunt(server: Server, how: signal.Signals, hit: list[str], stop: threading.Event) -> None:
+    """Kill one process after another, each when the one before listens again; a stopped one goes on after 5 s."""
+    for name in PARTS:
+        if stop.wait(2):
+            return
+        server.send(name, how)
+        hit.append(name)
         if how == signal.SIGSTOP:
-            time.sleep(5)
+            stop.wait(5)
             server.send(name, signal.SIGCONT)
+        with suppress(RuntimeError):
+            wait_listening(server, "port" if name == "nginx" else name.replace("-", "_"), 90)
 
 
 def first_answers(client: Client) -> dict[str, object]:
@@ -108,9 +106,9 @@ def table(found: Counter[str]) -> str:
 def main() -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.cluster_test", description=__doc__)
-    parser.add_argument("--messages", type=int, default=2000)
+    parser.add_argument("--messages", type=int, default=2000, help="at least so many; more while processes are still to be killed")
     parser.add_argument("--at-once", type=int, default=32)
-    parser.add_argument("--minutes", type=float, default=5, help="sending ends then, whatever the number")
+    parser.add_argument("--minutes", type=float, default=5, help="sending ends then, whatever the number and whatever is not killed yet")
     parser.add_argument("--stop", action="store_true", help="SIGSTOP for 5 s instead of SIGKILL")
     arguments = parser.parse_args()
     try:
@@ -118,19 +116,17 @@ def main() -> int:
             server.wait_answering()
             client = Client(server.url, arguments.at_once, PATIENCE)
             expected = first_answers(client)
-            counted: Counter[str] = Counter()
-            lock, begun = threading.Lock(), time.monotonic()
-
-            def more() -> bool:
-                with lock:
-                    counted["sent"] += 1
-                    return counted["sent"] <= arguments.messages and time.monotonic() - begun < arguments.minutes * 60
-
             killed: list[str] = []
             stop = threading.Event()
             how = signal.SIGSTOP if arguments.stop else signal.SIGKILL
-            hunter = threading.Thread(target=killer, args=(server, arguments.messages, counted, how, killed, stop))
+            hunter = threading.Thread(target=hunt, args=(server, how, killed, stop))
+            begun = time.monotonic()
             hunter.start()
+
+            def more(so_far: int) -> bool:
+                """Until enough were sent and every process was hit, or the time is over."""
+                return time.monotonic() - begun < arguments.minutes * 60 and (so_far < arguments.messages or hunter.is_alive())
+
             sent = drive(client, arguments.at_once, more)
             seconds = time.monotonic() - begun
             stop.set()

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,21 +122,22 @@ class Client:
             return 0, {}, {}
 
 
-def drive(client: Client, at_once: int, more: Any) -> list[Sent]:
-    """Hold conversations, so many at once, while `more()` says so; returns all that was sent."""
+def drive(client: Client, at_once: int, more: Callable[[int], bool]) -> list[Sent]:
+    """Hold conversations, so many at once, while `more`, given the number of messages answered, says so; returns all that was sent."""
     script = itertools.cycle(CONVERSATIONS)
-    lock, everything = threading.Lock(), []
+    lock = threading.Lock()
+    everything: list[Sent] = []
     number = itertools.count(1)
 
     def person() -> None:
-        while more():
+        while more(len(everything)):
             with lock:
                 language, texts = next(script)
             conversation = client.begin(language)
             if conversation is None:
                 continue
             for text in texts:
-                if not more():
+                if not more(len(everything)):
                     return
                 if next(number) % EMERGENCY_EVERY == 0:
                     text = EMERGENCY
@@ -209,7 +210,7 @@ def main() -> int:
             for at_once in arguments.at_once:
                 begun = time.monotonic()
                 until = begun + arguments.seconds
-                sent = drive(Client(url, at_once), at_once, lambda until=until: time.monotonic() < until)
+                sent = drive(Client(url, at_once), at_once, lambda _, until=until: time.monotonic() < until)
                 print(row(at_once, time.monotonic() - begun, sent), flush=True)
                 bad += sum(not (status in (429, 503) and told) for s in sent for status, told in s.failures)
     except (RuntimeError, SettingsError, BuildMissing) as error:
