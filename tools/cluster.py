@@ -33,6 +33,7 @@ from web.errors import Refusal
 from web.problems import document
 from web.settings import Settings, SettingsError, settings
 
+READY_WITHIN = 400.0  # seconds: two Rasas start at the same time
 NGINX = ROOT / "docs" / "deploy" / "nginx.conf"
 TWICE = ("actions", "rasa", "web")
 PARTS = ("postgres", "redis", *(f"{name}-{n}" for name in TWICE for n in (1, 2)), "nginx")
@@ -150,7 +151,7 @@ def cluster(port: int | None = None, limits: str = "off") -> Iterator[Server]:
         process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", str(file)], cwd=ROOT, start_new_session=True)  # noqa: S603
         try:
             server = Server(f"http://127.0.0.1:{ports['port']}", folder, ports, process)
-            both = all(wait_ready(f"http://127.0.0.1:{ports[name]}", process) for name in ("web_1", "web_2", "port"))
+            both = all(wait_ready(f"http://127.0.0.1:{ports[name]}", process, READY_WITHIN) for name in ("web_1", "web_2", "port"))
             if not both:
                 raise RuntimeError("the cluster is not ready:\n" + server.logs()[-3000:])
             for n in (1, 2):

@@ -160,9 +160,9 @@ def supervisor_config(started: list[Program], run: Path, logs: Path, shared: dic
     return text
 
 
-def wait_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Wait until /readyz says ready."""
-    deadline = time.monotonic() + READY_WITHIN
+def wait_ready(url: str, process: subprocess.Popen[bytes], within: float = READY_WITHIN) -> bool:
+    """Wait until /readyz says ready, for so many seconds."""
+    deadline = time.monotonic() + within
     last = ""
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -173,7 +173,7 @@ def wait_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
         except (httpx.HTTPError, ValueError, KeyError):
             pass
         time.sleep(0.3)
-    print(f"error: not ready after {READY_WITHIN} s ({last or 'the web server does not answer'}); see the logs", file=sys.stderr)
+    print(f"error: not ready after {within:.0f} s ({last or 'the web server does not answer'}); see the logs", file=sys.stderr)
     return False
 
 
