@@ -8,16 +8,28 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from flask import Flask, g
 from prometheus_client.parser import text_string_to_metric_families
 
+from web.app import _begin
 from web.metrics import Metrics
 
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy"
 NAMES = {m.name for m in Metrics("0" * 12).registry.collect() if m.name.startswith("guide_")}
 SAMPLE = re.compile(r"\bguide_[a-z_]+")
+
+
+@pytest.mark.parametrize(("proxies", "sent", "taken"), [(1, "0123456789abcdef0123", True), (0, "0123456789abcdef0123", False), (1, "a patient's words", False)])
+def test_a_proxy_of_ours_names_the_request(proxies: int, sent: str, taken: bool) -> None:
+    app = Flask(__name__)
+    app.extensions["guide"] = SimpleNamespace(settings=SimpleNamespace(proxies=proxies))
+    with app.test_request_context(headers={"X-Request-Id": sent}):
+        _begin()
+        assert (g.request_id == sent) is taken and len(g.request_id) >= 16
 
 
 def values(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -41,7 +53,8 @@ def test_counts_and_times_are_given_as_text() -> None:
 
 
 def test_workers_that_share_a_folder_add_up(tmp_path: Path) -> None:
-    script = "from web.metrics import Metrics; m = Metrics('abc'); m.count('reply', channel='web', kind='answer'); print(m.text().decode())"
+    script = "from web.app import _begin
+from web.metrics import Metrics; m = Metrics('abc'); m.count('reply', channel='web', kind='answer'); print(m.text().decode())"
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": str(DEPLOY.parents[1])}
     for n in (1, 2):
         said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True).stdout
