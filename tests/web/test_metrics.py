@@ -53,8 +53,7 @@ def test_counts_and_times_are_given_as_text() -> None:
 
 
 def test_workers_that_share_a_folder_add_up(tmp_path: Path) -> None:
-    script = "from web.app import _begin
-from web.metrics import Metrics; m = Metrics('abc'); m.count('reply', channel='web', kind='answer'); print(m.text().decode())"
+    script = "from web.metrics import Metrics; m = Metrics('abc'); m.count('reply', channel='web', kind='answer'); print(m.text().decode())"
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": str(DEPLOY.parents[1])}
     for n in (1, 2):
         said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True).stdout
