@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from tools.postgres import Postgres
 from web import store as module
+from web.problems import refusal_of
 from web.store import ConversationGone, Store, StoreError, engine_for, key_of, metadata, rasa_events
 
 REPLY = {"reply_id": "r_1", "text": "hello"}
@@ -191,6 +193,11 @@ def test_a_read_only_database_reads_and_refuses(postgres: Postgres) -> None:
     with pytest.raises(StoreError):
         store.arrive(conversation, "q", None)
     store.engine.dispose()
+
+
+def test_any_failure_of_the_database_is_503_with_a_time_to_come_back() -> None:
+    refusal = refusal_of(OperationalError("SELECT", None, Exception("gone")))
+    assert refusal.status == 503 and refusal.retry_after
 
 
 def test_a_full_disk_refuses_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
