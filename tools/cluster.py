@@ -165,6 +165,16 @@ def cluster(port: int | None = None, limits: str = "off") -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def end_on_signals() -> None:
+    """Let SIGTERM end the program as Ctrl-C does, so that what it started is stopped; a shell's background job ignores Ctrl-C otherwise."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for what in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(what, stop)
+
+
 def wait_listening(server: Server, name: str, seconds: float = 120) -> None:
     """Until a process of ours takes connections."""
     deadline = time.monotonic() + seconds
@@ -183,12 +193,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.cluster", description="Two of everything, PostgreSQL, Redis and nginx, on the loopback.")
     parser.add_argument("--port", type=int, help="nginx's port; a free one when not given")
     started = time.monotonic()
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    for what in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores the latter otherwise
-        signal.signal(what, stop)
+    end_on_signals()
     try:
         with cluster(parser.parse_args().port, settings().rate_limits) as server:
             print(f"Ketamine Guide is ready after {time.monotonic() - started:.0f} s: {server.url}   (Ctrl-C stops all of it and throws its data away)")

@@ -16,8 +16,10 @@ import time
 from collections import Counter, defaultdict
 from contextlib import suppress
 
+import urllib3
+
 from knowledge.errors import BuildMissing
-from tools.cluster import PARTS, Missing, cluster, wait_listening
+from tools.cluster import PARTS, Missing, cluster, end_on_signals, wait_listening
 from tools.load import CONVERSATIONS, EMERGENCY, Client, Sent, drive
 from tools.running import Server
 from web.settings import SettingsError
@@ -35,8 +37,23 @@ def hunt(server: Server, how: signal.Signals, hit: list[str], stop: threading.Ev
         if how == signal.SIGSTOP:
             stop.wait(5)
             server.send(name, signal.SIGCONT)
+        if stop.wait(1):  # a process that was killed is gone a little later, and its port with it
+            return
+        port = "port" if name == "nginx" else name.replace("-", "_")
         with suppress(RuntimeError):
-            wait_listening(server, "port" if name == "nginx" else name.replace("-", "_"), 90)
+            wait_listening(server, port, 90)
+        until = time.monotonic() + 90
+        while name.startswith("web") and not answers(server.ports[port]) and time.monotonic() < until:  # gunicorn listens before it has loaded
+            if stop.wait(0.5):
+                return
+
+
+def answers(port: int) -> bool:
+    """Whether a web server of ours answers."""
+    try:
+        return bool(urllib3.request("GET", f"http://127.0.0.1:{port}/healthz", timeout=2.0, retries=False).status == 200)
+    except urllib3.exceptions.HTTPError:
+        return False
 
 
 def first_answers(client: Client) -> dict[str, object]:
@@ -111,6 +128,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5, help="sending ends then, whatever the number and whatever is not killed yet")
     parser.add_argument("--stop", action="store_true", help="SIGSTOP for 5 s instead of SIGKILL")
     arguments = parser.parse_args()
+    end_on_signals()
     try:
         with cluster() as server:
             server.wait_answering()
@@ -138,6 +156,8 @@ def main() -> int:
             print(f"{len(sent)} messages, {arguments.at_once} at once, {seconds:.0f} s; {'stopped for 5 s' if arguments.stop else 'killed'}: {', '.join(killed)}")
             print(table(found))
             print(f"  answering again after    {again:>6.1f} s", flush=True)
+    except KeyboardInterrupt:
+        return 1
     except (Missing, RuntimeError, SettingsError, BuildMissing) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
