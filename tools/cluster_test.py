@@ -137,7 +137,7 @@ def main() -> int:
             killed: list[str] = []
             stop = threading.Event()
             how = signal.SIGSTOP if arguments.stop else signal.SIGKILL
-            hunter = threading.Thread(target=hunt, args=(server, how, killed, stop))
+            hunter = threading.Thread(target=hunt, args=(server, how, killed, stop), daemon=True)
             begun = time.monotonic()
             hunter.start()
 

@@ -145,7 +145,7 @@ def drive(client: Client, at_once: int, more: Callable[[int], bool]) -> list[Sen
                 with lock:
                     everything.append(sent)
 
-    people = [threading.Thread(target=person) for _ in range(at_once)]
+    people = [threading.Thread(target=person, daemon=True) for _ in range(at_once)]
     for one in people:
         one.start()
     for one in people:
