@@ -4,7 +4,7 @@ BOT := .venv-bot/bin/python
 export RASA_TELEMETRY_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: audit fuzz-api sbom browser frontend frontend-check figures help setup build train serve test check eval bench lint format types screenshots clean
+.PHONY: audit fuzz-api sbom browser cluster-test load serve-cluster frontend frontend-check figures help setup build train serve test check eval bench lint format types screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,15 @@ build: setup  ## knowledge build and dialogue training, when their inputs have c
 
 serve: build  ## start everything; Ctrl-C stops it
 	@$(APP) -m tools.serve
+
+serve-cluster: build  ## two of everything with PostgreSQL, Redis and nginx on this machine (apt: postgresql redis-server nginx)
+	@$(APP) -m tools.cluster
+
+cluster-test: build  ## messages while each process of the cluster is killed once (N=messages, AT_ONCE=…)
+	@$(APP) -m tools.cluster_test --messages $(or $(N),2000) --at-once $(or $(AT_ONCE),32)
+
+load: build  ## throughput and waiting at 1, 8, 32 and 64 messages at once
+	@$(APP) -m tools.load
 
 test: build  ## unit tests, and one shared start of the real processes
 	@$(APP) -m pytest -q tests --ignore=tests/browser --ignore=tests/bot

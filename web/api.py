@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from knowledge.answer import Setting
 from knowledge.schema import LANGUAGES, REGIONS
@@ -208,7 +208,7 @@ def metrics() -> Response:
     elif not _is_loopback(request.remote_addr) or "X-Forwarded-For" in request.headers:
         # a proxy on this machine is on the loopback too; whom it speaks for is not
         raise Refusal("forbidden")
-    return Response(generate_latest(parts.metrics.registry), content_type=CONTENT_TYPE_LATEST)
+    return Response(parts.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _is_loopback(address: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any
 
@@ -22,6 +23,8 @@ from web.parts import Parts, current_parts
 from web.settings import Settings
 
 log = structlog.get_logger()
+_REDIS_PATIENCE: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}  # seconds; then each process counts for itself
+_REQUEST_ID = re.compile(r"^[0-9a-f]{16,32}$")
 
 
 def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
@@ -42,8 +45,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     app.extensions["guide"] = parts
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0)  # type: ignore[method-assign]
-    limiter = Limiter(get_remote_address, app=app, storage_uri=settings.redis_url or "memory://", enabled=settings.rate_limits == "on", in_memory_fallback_enabled=bool(settings.redis_url))  # fmt: skip
-    parts.guide.within_limits = _limits(limiter, settings)
+    parts.guide.within_limits = _limits(limiter_for(app, settings), settings)
     app.register_blueprint(api)
     app.register_blueprint(pages)
     app.register_blueprint(embed)
@@ -52,6 +54,16 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     app.after_request(_headers(settings))
     app.register_error_handler(Exception, _on_error)
     return app
+
+
+def limiter_for(app: Flask, settings: Settings) -> Limiter:
+    """Counts in Redis, for all processes together, or in memory; also in memory while Redis is gone."""
+    enabled = settings.rate_limits == "on"
+    if not settings.redis_url:
+        return Limiter(get_remote_address, app=app, storage_uri="memory://", enabled=enabled)
+    return Limiter(
+        get_remote_address, app=app, storage_uri=settings.redis_url, storage_options=dict(_REDIS_PATIENCE), enabled=enabled, in_memory_fallback_enabled=True
+    )
 
 
 def _limits(limiter: Limiter, settings: Settings) -> Any:
@@ -70,7 +82,9 @@ def _limits(limiter: Limiter, settings: Settings) -> Any:
 
 
 def _begin() -> None:
-    g.request_id = secrets.token_hex(8)
+    # a proxy of ours names the request, so that one id runs through all logs
+    sent = request.headers.get("X-Request-Id", "") if current_parts().settings.proxies else ""
+    g.request_id = sent if _REQUEST_ID.match(sent) else secrets.token_hex(8)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 

@@ -5,6 +5,7 @@ Refusal     a request that is not accepted; becomes a problem document (RFC 9457
 
 from __future__ import annotations
 
+RETRY_SOON = 2  # seconds after which what was not available may be there again
 # slug: (status, title, detail)
 PROBLEMS: dict[str, tuple[int, str, str]] = {
     "invalid-json": (400, "Not valid JSON", "The body must be a JSON object in UTF-8."),
@@ -39,5 +40,5 @@ class Refusal(Exception):
         self.slug = slug
         self.status, self.title, standard = PROBLEMS[slug]
         self.detail = detail or standard
-        self.retry_after = retry_after
+        self.retry_after = RETRY_SOON if retry_after is None and self.status == 503 else retry_after
         super().__init__(slug)

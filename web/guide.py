@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -154,6 +155,7 @@ class Guide:
     within_limits: Callable[[str, str], None]
     default: Setting
     count: Callable[..., None] = field(default=lambda *a, **k: None)
+    stage: Callable[[str], AbstractContextManager[object]] = nullcontext
     debug: bool = False
     scrub: Callable[[str], str] | None = None  # there when unanswered questions are kept
     gate: Gate = field(default_factory=Gate)
@@ -166,9 +168,16 @@ class Guide:
         Raises:
             Refusal: when the message cannot be accepted; never for one that the safety screen finds urgent.
         """
-        started = time.perf_counter()
+        try:
+            with self.stage("total"):
+                return self._message(incoming, time.perf_counter())
+        except Refusal as refusal:
+            self.count("refusal", problem=refusal.slug)
+            raise
+
+    def _message(self, incoming: Incoming, started: float) -> Reply:
         # the message alone first: no store is asked, nothing encoded and nobody waited for before somebody in danger is seen
-        with self.gate.turn(Rank.RULES, len(incoming.text)):
+        with self.stage("rules"), self.gate.turn(Rank.RULES, len(incoming.text)):
             finding = self.screen.check_rules(incoming.text)
         if finding.urgent:
             nobody: Conversation | None = None
@@ -183,7 +192,7 @@ class Guide:
         """Answer a message in which the rules alone see no danger."""
         self._wait_until_recorded(incoming.conversation_id, OPEN_FOR)
         try:
-            with self.gate.turn(Rank.SCREEN):
+            with self.stage("look_up"), self.gate.turn(Rank.SCREEN):
                 conversation, store_error = self._look_up(incoming.conversation_id)
                 recent = conversation.recent if conversation else ()
                 if recent:
@@ -191,7 +200,8 @@ class Guide:
                     finding = together if together.urgent else finding
         except Crowded:  # the database hangs; the classifier needs none
             conversation, recent, store_error = None, (), True
-        finding = self.screen.classify(incoming.text, finding, recent)
+        with self.stage("classify"):
+            finding = self.screen.classify(incoming.text, finding, recent)
         step = self._step(conversation, finding, incoming)
         if step.action in ("urgent", "urgent_again"):
             return self._urgent(conversation, incoming, step, started, finding)
@@ -213,23 +223,25 @@ class Guide:
             raise Refusal("no-such-conversation") from None
         except StoreError:
             raise Refusal("store-down") from None
+        self.count("reply", channel=conversation.channel, kind=reply["kind"])
         self._log(incoming, reply, started, finding)
         return reply
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _turn(self, conversation: Conversation, incoming: Incoming, text: str, finding: Finding, step: Step) -> Reply:
-        with self.gate.turn(Rank.DIALOGUE):
+        with self.stage("arrive"), self.gate.turn(Rank.DIALOGUE):
             turn = self.store.arrive(conversation, text, incoming.message_id)
         if turn is None:
             turn = self.store.again(conversation, str(incoming.message_id))
         if turn.reply is not None:
             return turn.reply
-        self.store.wait_in_order(conversation, turn)
+        with self.stage("order"):
+            self.store.wait_in_order(conversation, turn)
         setting = self._setting(conversation)
         made = self._without_dialogue(conversation, step, setting)
         decision = None if made else self._decision(conversation, incoming, text, finding)
-        with self.gate.turn(Rank.DIALOGUE):
+        with self.stage("reply"), self.gate.turn(Rank.DIALOGUE):
             reply = self._reply(conversation, decision, finding, step, setting) if decision else made or {}
             if not self.store.answer(conversation, turn, reply, _stored(step)):
                 raise ConversationGone
@@ -255,11 +267,11 @@ class Guide:
             return Decision("abstain", reason="language", lead="abstain_language")
         vector, prepared = self._vector(text)
         about = {"region": conversation.region, "language": finding.language, "request_id": incoming.request_id}
-        return self.ask(conversation.sender, prepared, vector, about)
+        with self.stage("dialogue"):
+            return self.ask(conversation.sender, prepared, vector, about)
 
     def _reply(self, conversation: Conversation, decision: Decision, finding: Finding, step: Step, setting: Setting) -> Reply:
         reply = self._with_soon(decision, finding, setting)
-        self.count("reply", channel=conversation.channel, kind=reply["kind"])
         self.urgent.add_notices(reply, finding, step, setting)
         if self.debug:
             reply["debug"] = {**decision.debug, "screen": finding.why}
@@ -280,6 +292,7 @@ class Guide:
             return self.encoder.encode([text])[0], self.encoder.prepare(text)
         except (EncoderError, RuntimeError) as error:
             log.error("encode.failed", error=type(error).__name__)
+            self.count("error", stage="encode")
             return None, text
 
     def _look_up(self, conversation_id: str) -> tuple[Conversation | None, bool]:
@@ -307,6 +320,7 @@ class Guide:
             record.add_done_callback(lambda done: self._recorded(incoming.conversation_id, done))
             reply = self._within(RECORD_PATIENCE, record, reply)
         self.count("urgent", category=reply["urgent"]["category"])
+        self.count("reply", channel=conversation.channel if conversation else "unknown", kind="urgent")
         self._log(incoming, reply, started, finding)
         return reply
 

@@ -1,5 +1,10 @@
 """gunicorn's settings. Threads, not processes, wait for the dialogue; half of them never do (web.dialogue)."""
 
+import os
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from web.metrics import SHARED
 from web.settings import settings
 
 _settings = settings()
@@ -19,3 +24,9 @@ errorlog = "-"
 loglevel = "warning"
 forwarded_allow_ips = "127.0.0.1" if _settings.proxies else ""
 proc_name = "ketamine-guide-web"
+
+
+def child_exit(server: object, worker: object) -> None:
+    """A worker that is gone no longer counts among the living ones."""
+    if SHARED in os.environ:
+        mark_process_dead(worker.pid)  # type: ignore[attr-defined]

@@ -82,6 +82,7 @@ class Parts:
             within_limits=lambda address, conversation: None,
             default=default,
             count=metrics.count,
+            stage=metrics.stage,
             debug=settings.debug_replies,
             scrub=scrub if settings.keep_unanswered else None,
         )

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from knowledge.answer import Answerer, Setting
 from web.errors import PROBLEMS, Refusal
+from web.store import StoreError
 
 BASE = "https://ketamine-guide.invalid/problems/"
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "unsupported-media-type", 429: "too-many-requests", 400: "bad-request", 403: "forbidden"}  # fmt: skip
@@ -38,6 +39,8 @@ def refusal_of(error: Exception) -> Refusal:
     """Any exception as a refusal."""
     if isinstance(error, Refusal):
         return error
+    if isinstance(error, StoreError):
+        return Refusal("store-down")
     if isinstance(error, HTTPException) and error.code in _BY_STATUS:
         return Refusal(_BY_STATUS[error.code])
     if isinstance(error, HTTPException) and error.code and error.code < 500:

@@ -2,7 +2,8 @@
 
 The conversation id is the only key to a conversation; tables hold its hash. A row of `messages` is one turn: what the
 patient wrote and the reply. Rows are numbered on arrival, and a turn starts when the conversation has no earlier open one,
-so that messages are answered in order of arrival by any number of workers.
+so that messages are answered in order of arrival by any number of workers. Numbers come from a sequence, and PostgreSQL gives
+those out before it shows the row: there the conversation's row is locked while its next message gets a number.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ _NEWEST = (
     .order_by(messages.c.number.desc())
     .limit(sa.bindparam("limit"))
 )
+_LOCK = sa.select(conversations.c.key).where(conversations.c.key == sa.bindparam("key")).with_for_update(key_share=True)
 _ARRIVE = messages.insert().returning(messages.c.number)
 _EARLIER = sa.select(sa.func.count()).where(
     messages.c.conversation == sa.bindparam("key"), messages.c.number < sa.bindparam("before"),
@@ -139,13 +141,19 @@ def key_of(conversation_id: str) -> str:
 
 
 def engine_for(url: str) -> sa.Engine:
-    """An engine whose SQLite files survive a crash (WAL, full sync) and forget what is deleted (secure_delete)."""
+    """An engine whose SQLite files survive a crash (WAL, full sync) and forget what is deleted (secure_delete).
+
+    On PostgreSQL, with the driver psycopg, a query ends after 3 s and a wait for a lock after 2 s.
+    """
     if not url.startswith("sqlite"):
+        place = sa.engine.make_url(url.replace("postgres://", "postgresql://", 1))
         network: dict[str, Any] = {}
-        if sa.engine.make_url(url).get_backend_name() == "postgresql":
-            # a server that hangs is a failure like one that is gone: milliseconds in its option, seconds in ours
-            network = {"connect_timeout": 3, "options": "-c statement_timeout=3000 -c lock_timeout=2000"}
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=3, connect_args=network)
+        if place.get_backend_name() == "postgresql":
+            place = place.set(drivername="postgresql+psycopg")  # `postgresql://` and libpq's `postgres://` mean other drivers by version
+            # a server that hangs is a failure like one that is gone: milliseconds in its option, seconds in ours;
+            # tcp_user_timeout ends the wait for a machine that no longer answers at all
+            network = {"connect_timeout": 3, "tcp_user_timeout": 4000, "options": "-c statement_timeout=3000 -c lock_timeout=2000"}
+        return sa.create_engine(place, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=3, connect_args=network)
     engine = sa.create_engine(url)
 
     @sa.event.listens_for(engine, "connect")
@@ -175,6 +183,7 @@ class Store:
         self.keep_for = keep_for
         self._purge_again: list[tuple[float, str]] = []
         self._lock = threading.Lock()
+        self._locks = self.engine.dialect.name != "sqlite"  # where one writer at a time is not the rule
 
     # -- conversations -----------------------------------------------------------------------------------------------
 
@@ -266,7 +275,10 @@ class Store:
 
     @staticmethod
     def _forget(engine: sa.Engine) -> None:
-        """Move deleted bytes out of the write-ahead log; a busy reader only puts it off to the next sweep."""
+        """Move deleted bytes out of SQLite's write-ahead log; a busy reader only puts it off to the next sweep.
+
+        PostgreSQL has no such command: its deleted bytes go when their page and log file are used again (docs/privacy.md).
+        """
         if engine.dialect.name == "sqlite":
             with engine.connect() as db:
                 db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -307,9 +319,15 @@ class Store:
     # -- turns -------------------------------------------------------------------------------------------------------
 
     def arrive(self, conversation: Conversation, text: str, message_id: str | None) -> Turn | None:
-        """Number a message on arrival; None when its id was seen before (see `again`)."""
+        """Number a message on arrival; None when its id was seen before (see `again`).
+
+        Raises:
+            ConversationGone: when it was deleted since it was looked up.
+        """
         try:
             with self.engine.begin() as db:
+                if self._locks and db.execute(_LOCK, {"key": conversation.key}).one_or_none() is None:
+                    raise ConversationGone
                 now = time.time()
                 values = {"conversation": conversation.key, "message_id": message_id, "at": now, "text": text}
                 number = db.execute(_ARRIVE, values).scalar_one()

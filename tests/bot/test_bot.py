@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import itertools
 import logging
 import os
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.training_data.message import Message
 from rasa.utils.endpoints import EndpointConfig
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot import patches
 from bot.featurizer import LENGTH, NGrams, SentenceVector, current_vector, decode_vector
@@ -172,12 +174,27 @@ def turn(number: int) -> list:
     ]
 
 
-def test_our_tracker_store_keeps_what_rasas_keeps(tmp_path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """Makes an empty database and gives a tracker store's arguments for it."""
+    numbers = itertools.count()
+
+    def make() -> dict:
+        if request.param == "sqlite":
+            return {"dialect": "sqlite", "db": str(tmp_path / f"{next(numbers)}.db")}
+        server = request.getfixturevalue("postgres_server")
+        server.empty()
+        return {"dialect": "postgresql", "host": "127.0.0.1", "port": server.port, "username": "guide", "password": server.password, "db": "guide"}
+
+    return make
+
+
+def test_our_tracker_store_keeps_what_rasas_keeps(database) -> None:
     domain = Domain.from_dict({"slots": {"condition": {"type": "text", "mappings": [{"type": "custom"}]}}})
     rows, trackers = [], []
     session = [events.ActionExecuted("action_session_start", timestamp=10.0), events.SessionStarted(timestamp=10.0)]
-    for number, kind in enumerate((SQLTrackerStore, TrackerStore)):
-        store = kind(domain, dialect="sqlite", db=str(tmp_path / f"{number}.db"))
+    for kind in (SQLTrackerStore, TrackerStore):
+        store = kind(domain, **database())
         for at, begin in ((1, []), (2, []), (11, session), (12, [])):
             tracker = asyncio.run(store.get_or_create_tracker("c_1", append_action_listen=False))
             for event in [*begin, *turn(at)]:
@@ -190,18 +207,32 @@ def test_our_tracker_store_keeps_what_rasas_keeps(tmp_path) -> None:
             rows.append(
                 [tuple(r) for r in db.execute("SELECT id, sender_id, type_name, timestamp, intent_name, action_name, data FROM events ORDER BY id")]
             )
+        store.engine.dispose()
     assert len(rows[0]) == 18 and rows[0] == rows[1]
     assert list(trackers[0].events) == list(trackers[1].events)
     assert trackers[0].current_slot_values() == trackers[1].current_slot_values() == {**trackers[0].current_slot_values(), "condition": "c12"}
     assert len(trackers[0].events) == len(session) + 8, "the last session only"
 
 
-def test_a_tracker_that_was_not_read_is_not_written_twice(tmp_path) -> None:
-    store = TrackerStore(Domain.empty(), dialect="sqlite", db=str(tmp_path / "t.db"))
+def test_a_tracker_that_was_not_read_is_not_written_twice(database) -> None:
+    store = TrackerStore(Domain.empty(), **database())
     for _ in range(2):
         asyncio.run(store.save(DialogueStateTracker.from_events("c_1", turn(1))))
     with store.engine.connect() as db:
         assert db.execute("SELECT count(*) FROM events").scalar() == 4
+    store.engine.dispose()
+
+
+def test_the_tracker_store_outlives_a_restart_of_postgresql(postgres) -> None:
+    arguments = {"dialect": "postgresql", "host": "127.0.0.1", "port": postgres.port, "username": "guide", "password": postgres.password, "db": "guide"}
+    store = TrackerStore(Domain.empty(), **arguments)
+    asyncio.run(store.save(DialogueStateTracker.from_events("c_1", turn(1))))
+    postgres.stop("immediate")
+    with pytest.raises(SQLAlchemyError):
+        asyncio.run(store.retrieve("c_1"))
+    postgres.start()
+    assert len(asyncio.run(store.retrieve("c_1")).events) == 4
+    store.engine.dispose()
 
 
 @pytest.mark.parametrize(

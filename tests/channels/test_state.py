@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,22 @@ from web.store import engine_for, metadata
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> State:
-    engine = engine_for(f"sqlite:///{tmp_path / 'x.db'}")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
+    engine = engine_for(f"sqlite:///{tmp_path / 'x.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres").url)
     metadata.create_all(engine)
-    return State(engine, 100.0, 1000.0)
+    yield State(engine, 100.0, 1000.0)
+    engine.dispose()
+
+
+def test_of_many_processes_one_claims_a_message(state: State) -> None:
+    """Each process has its own engine; what they share is the database."""
+    others = [State(engine_for(state.engine.url.render_as_string(hide_password=False)), 100.0, 1000.0) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for n in range(5):
+            assert sorted(pool.map(lambda s, key=f"m{n}": s.claim(key), others)) == [False, False, False, True]
+    for other in others:
+        other.engine.dispose()
 
 
 def test_a_message_is_claimed_once(state: State) -> None:
