@@ -164,7 +164,7 @@ def test_page_without_javascript_answers(server: Server) -> None:
     with httpx.Client(base_url=server.url, follow_redirects=True, trust_env=False) as browser:
         page = browser.post("/", data={"text": "Does ketamine work for <b>CRPS</b>?"}).text
         assert "&lt;b&gt;CRPS&lt;/b&gt;" in page and "<b>CRPS</b>" not in page
-        assert "Sources disagree" in page
+        assert "Sources do not agree" in page
         assert "You" in page
         urgent = browser.post("/", data={"text": "I want to kill myself"}).text
         assert 'href="tel:988"' in urgent
