@@ -16,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from knowledge import door
 from knowledge.build import current
 from tools.cluster import NGINX, ROOT, nginx, problems
 from tools.cluster_test import audit
@@ -75,13 +76,16 @@ def test_without_any_web_server_nginx_gives_contacts_and_logs_no_conversation(pr
     assert conversation not in log and "zebra" not in log and "/api/" not in log
 
 
-def test_rasas_endpoints_follow_from_the_two_settings() -> None:
-    config = Settings(_env_file=None, database_url="postgresql://guide:1234567@db.example:5433/guide", redis_url="redis://:9e99@cache.example:6380/1")  # type: ignore[call-arg]
+def test_rasas_endpoints_follow_from_the_two_settings(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    door.make(tmp_path / "run" / "token")
+    config = Settings(_env_file=None, var=tmp_path, database_url="postgresql://guide:1234567@db.example:5433/guide", redis_url="redis://:9e99@cache.example:6380/1")  # type: ignore[call-arg]
     made = yaml.safe_load(endpoints(config))
     assert made["tracker_store"] == {
         "type": "bot.store.TrackerStore", "dialect": "postgresql", "url": "db.example", "port": 5433, "db": "guide", "username": "guide", "password": "1234567",
     }  # fmt: skip
     assert made["lock_store"] == {"type": "redis", "url": "cache.example", "port": 6380, "db": 1, "password": "9e99"}
+    assert made["action_endpoint"]["headers"] == {door.HEADER: door.credentials(config.internal_token_file)}
 
 
 class Kept(Client):
