@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from knowledge.safety.core_words import CoreWords
 from knowledge.safety.language import Guess, LanguageGuesser
-from knowledge.safety.normalise import Normaliser
+from knowledge.safety.normalise import Normaliser, fold
 from knowledge.safety.rules import CATEGORIES, Hit, RuleSet, load_protect, load_spellings
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _WINDOW = 4000  # characters screened at once …
 _OVERLAP = 500  # … and how much the next window repeats, longer than any rule reaches
 _RECENT = 2
 _ENCODED = 2000  # characters of which the encoder's tokens hold the most
+_MIXED = re.compile(r"[a-z][\u0370-\u04ff]|[\u0370-\u04ff][a-z]", re.IGNORECASE)  # Latin beside Greek or Cyrillic in one word
 _SENTENCE_END = re.compile(r"[.!?\n]+\s+")
 _SENTENCES, _SENTENCE_WORDS, _LONG_WORDS = 12, 3, 12
 _NEWEST = 0.2  # share of the threshold that the newest message must reach alone, before messages are counted together
@@ -207,7 +208,7 @@ class Screen:
     def _check_rules(self, text: str, recent: Sequence[str]) -> Finding:
         text = text.encode("utf-8", "replace").decode("utf-8")
         recent = [r.encode("utf-8", "replace").decode("utf-8")[-_WINDOW:] for r in recent]
-        guess = self.languages.guess(text)
+        guess = self.languages.guess(undisguised(text))
         language = guess.language if guess.language != "und" else "en"
         base = Finding(language=language, foreign=guess.foreign)
         views = [view for window in windows(text) for view in self.normaliser.views(window)]
@@ -232,6 +233,9 @@ class Screen:
     def _classified(self, text: str, finding: Finding, recent: Sequence[str], vector: np.ndarray | None) -> Finding:
         text = text.encode("utf-8", "replace").decode("utf-8")
         recent = [r.encode("utf-8", "replace").decode("utf-8")[-_WINDOW:] for r in recent]
+        plain = undisguised(text)
+        if plain != text:
+            text, vector = plain, None
         guess = self.languages.guess(text)
         views = [view for window in windows(text) for view in self.normaliser.views(window)]
         repaired = views[1].strip() if len(views) > 1 and len(text) <= _WINDOW else ""
@@ -350,6 +354,11 @@ class Screen:
 
 
 # -- helpers ------------------------------------------------------------------------------------------------------
+
+
+def undisguised(text: str) -> str:
+    """The text with look-alike letters read as what they look like, if a word of it mixes alphabets; else the text itself."""
+    return fold(text) if _MIXED.search(text) else text
 
 
 def sentences(text: str) -> list[str]:

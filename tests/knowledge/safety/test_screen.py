@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from knowledge.safety.rules import CATEGORIES
-from knowledge.safety.screen import CONTENT, Finding, Screen, windows
+from knowledge.safety.screen import CONTENT, Finding, Screen, undisguised, windows
 
 URGENT = [
     # direct
@@ -479,3 +479,9 @@ def test_a_fault_inside_still_finds_plain_words(screen: Screen, monkeypatch: pyt
     assert screen.check("I want to kill myself").category == "crisis_suicide"
     assert screen.check("no puedo respirar").language == "es"
     assert screen.check("hello").category is None
+
+
+@pytest.mark.parametrize(("text", "plain"), [("I tооk tоо much", "i took too much"), ("мне плохо после ketamine", "мне плохо после ketamine"), ("I took it", "I took it")])
+def test_look_alike_letters_are_read_where_a_word_mixes_alphabets(text: str, plain: str) -> None:
+    """The classifier and the language guess would take them for another language; a Russian message stays Russian."""
+    assert undisguised(text) == plain
