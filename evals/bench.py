@@ -7,7 +7,6 @@ Rounds alternate, so that a busy machine is busy for both.
 from __future__ import annotations
 
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -112,11 +111,8 @@ def emergency_among(server: Server, others: int = 64, rounds: int = 4) -> None:
             messages = [(server.start(), QUESTIONS[i % len(QUESTIONS)]) for i in range(others)]
             messages.insert(place, (server.start(), EMERGENCY))
             server.wait_answering()  # the breaker is closed again
-            server.send("rasa", signal.SIGSTOP)
-            try:
+            with server.stopped("rasa"):
                 results = burst(server.url, messages)
-            finally:
-                server.send("rasa", signal.SIGCONT)
             urgent = results.pop(place)
             if urgent["reply"]["kind"] != "urgent" or {r["reply"]["kind"] for r in results} != {"unavailable"}:
                 raise RuntimeError("a wrong reply in the burst")

@@ -62,6 +62,15 @@ class Server:
     def send(self, name: str, what: signal.Signals) -> None:
         os.killpg(os.getpgid(self.pid(name)), what)
 
+    @contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """A process hangs meanwhile: it is there and does nothing."""
+        self.send(name, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.send(name, signal.SIGCONT)
+
     def ready(self) -> bool:
         try:
             return bool(self.client.get("/readyz").json()["status"] == "ready")

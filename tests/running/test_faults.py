@@ -64,11 +64,8 @@ def test_an_emergency_among_64_messages_while_rasa_hangs(server: Server, place: 
     server.wait_answering()
     messages = [(server.start(), "Is ketamine addictive?") for _ in range(64)]
     messages.insert(place, (server.start(region="GB"), EMERGENCY))
-    server.send("rasa", signal.SIGSTOP)
-    try:
+    with server.stopped("rasa"):
         results = burst(server.url, messages)
-    finally:
-        server.send("rasa", signal.SIGCONT)
     urgent = results.pop(place)
     assert urgent["reply"]["kind"] == "urgent" and urgent["reply"]["contacts"][0]["ways"][0]["dial"] == "999"
     assert urgent["ms"] < 2500, "less than the dialogue's time-out, on the busiest machine"
@@ -88,11 +85,8 @@ def test_an_emergency_that_only_the_classifier_sees_is_answered_before_the_dialo
     server.wait_answering()
     messages = [(server.start(), "Is ketamine addictive?") for _ in range(64)]
     messages.append((server.start(), "my family would be better off and tonight i will make that happen"))
-    server.send("rasa", signal.SIGSTOP)
-    try:
+    with server.stopped("rasa"):
         results = burst(server.url, messages)
-    finally:
-        server.send("rasa", signal.SIGCONT)
     assert results[-1]["reply"]["kind"] == "urgent"
     assert results[-1]["ms"] < 2500
     server.wait_answering()
