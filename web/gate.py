@@ -1,9 +1,10 @@
 """Whose message may use the processor next, within one worker.
 
 Python runs one thread at a time. Sixty messages that come together would take turns at every step, and the one from somebody in
-danger would wait for all of them at each of its own steps. So work is let in: rules two messages at a time, short ones first
-(a long one takes a hundred times as long), everything that follows only while no message waits for the rules, and what may
-still find danger before what only answers. A message found urgent waits for nobody.
+danger would wait for all of them at each of its own steps. So the rules come first: what follows them is let in only while no request
+that has come waits for the rules and no urgent reply is on its way (`Arrivals`), and what may still find danger goes before what only
+answers. A message found urgent waits for nobody. The rules themselves take a fraction of a millisecond: handing a place among sixty
+threads from one to the next costs more than that, so only long texts wait for each other there.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
 LONGEST_WAIT = 5.0  # seconds
-RULES_AT_ONCE = 2  # so that a short message need not wait for the end of a long one
+LONGEST_HOLD = 0.15  # seconds for which arrivals hold a message up: a client that sends slowly must not do so for longer
+STALLED = 0.05  # seconds after which a request that is not past the rules no longer keeps others from theirs
 
 
 class Rank(IntEnum):
     """What a message wants to do next; lower goes first."""
 
-    RULES = 0
     SCREEN = 1
     DIALOGUE = 2
 
@@ -31,76 +34,134 @@ class Crowded(Exception):
     """Raised when a message has waited too long for its turn: what holds the others up does not end."""
 
 
-class Gate:
-    """Lets threads in by rank, then by size or in order of arrival.
-
-    A thread inside must not wait for anything but the processor and the web server's own database. The rules have a place
-    of their own, so that a database that hangs cannot hold them up.
+class Arrivals:
+    """Requests that have come and are not past the rules: a few at once, in order of arrival, the others in no thread yet.
 
     Args:
-        at_once: Threads inside beside the rules: more than cores only slow each other down.
-        longest_wait: Seconds after which a thread gives up; one that waits for the rules never does.
+        at_once: How many are handled before the rules at the same time.
     """
 
-    def __init__(self, at_once: int = 2, longest_wait: float = LONGEST_WAIT):
+    def __init__(self, at_once: int = 2) -> None:
+        self.on_last_past: Callable[[], None] = lambda: None
+        self._at_once = at_once
+        self._lock = threading.Lock()
+        self._waiting: deque[Callable[[int], None]] = deque()
+        self._begun: dict[int, tuple[float, int]] = {}  # since when, and how many places it takes
+        self._mine = threading.local()
+        self._number = itertools.count()
+
+    def come(self, handle: Callable[[int], None]) -> None:
+        """One more request; `handle` gives it, with its number, to a thread when its turn comes."""
+        with self._lock:
+            self._waiting.append(handle)
+            self._start()
+
+    def begin(self, number: int) -> None:
+        """The calling thread handles the request of that number."""
+        self._mine.number = number
+
+    def urgent(self) -> None:
+        """The calling thread's message is urgent: nobody else begins until its reply is on its way."""
+        number = getattr(self._mine, "number", None)
+        if number is not None:
+            with self._lock:
+                self._begun[number] = (time.monotonic(), self._at_once)
+
+    def past(self) -> None:
+        """The calling thread's request is past the rules; saying so again changes nothing."""
+        number = getattr(self._mine, "number", None)
+        if number is not None:
+            self._mine.number = None
+            with self._lock:
+                del self._begun[number]
+                self._start()
+                last = not self
+            if last:
+                self.on_last_past()
+
+    def go_on(self) -> bool:
+        """Start others in place of those whose client has stalled; whether any still wait."""
+        with self._lock:
+            self._start()
+            return bool(self._waiting)
+
+    def _start(self) -> None:
+        if self._waiting:
+            now = time.monotonic()
+            busy = sum(places for since, places in self._begun.values() if now - since < STALLED)
+            while self._waiting and busy < self._at_once:
+                busy += 1
+                self._begun[number := next(self._number)] = (now, 1)
+                self._waiting.popleft()(number)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._waiting or self._begun)
+
+
+ARRIVALS = Arrivals()  # of this process: gunicorn's worker counts, the application's gate asks
+
+
+class Gate:
+    """Lets threads in by rank, then in order of arrival.
+
+    A thread inside must not wait for anything but the processor and the web server's own database.
+
+    Args:
+        at_once: Threads inside: more than cores only slow each other down.
+        longest_wait: Seconds after which a thread gives up.
+        arrivals: Requests that go first.
+    """
+
+    def __init__(self, at_once: int = 2, longest_wait: float = LONGEST_WAIT, arrivals: Arrivals | None = None):
+        self.arrivals = Arrivals() if arrivals is None else arrivals
+        self.arrivals.on_last_past = self._open
+        self.long_texts = threading.Semaphore(1)
         self._lock = threading.Lock()
         self._longest_wait = longest_wait
         self._free = at_once
-        self._rules_free = RULES_AT_ONCE
-        self._rules: list[tuple[int, int, threading.Lock]] = []
-        self._others: list[tuple[int, int, threading.Lock]] = []
+        self._waiting: list[tuple[Rank, int, threading.Lock, float]] = []
         self._number = itertools.count()
 
     @contextmanager
-    def turn(self, rank: Rank, size: int = 0) -> Iterator[None]:
+    def turn(self, rank: Rank) -> Iterator[None]:
         """Wait for a place, hold it, give it on.
-
-        Args:
-            rank: What is to be done.
-            size: How much of it; where rules are concerned less goes first.
 
         Raises:
             Crowded: after `longest_wait`.
         """
-        self._enter(rank, size)
+        self._enter(rank)
         try:
             yield
         finally:
-            self._leave(rank)
+            with self._lock:
+                self._free += 1
+                self._admit()
 
-    def _enter(self, rank: Rank, size: int) -> None:
+    def _enter(self, rank: Rank) -> None:
         mine = threading.Lock()
         mine.acquire()
+        entry = (rank, next(self._number), mine, time.monotonic() + LONGEST_HOLD)
         with self._lock:
-            number = next(self._number)
-            if rank == Rank.RULES:
-                heapq.heappush(self._rules, (size, number, mine))
-            else:
-                heapq.heappush(self._others, (rank, number, mine))
+            heapq.heappush(self._waiting, entry)
             self._admit()
-        if rank == Rank.RULES:
-            mine.acquire()
-        elif not mine.acquire(timeout=self._longest_wait):
+        if mine.acquire(timeout=LONGEST_HOLD):
+            return
+        self._open()
+        if not mine.acquire(timeout=self._longest_wait):
             with self._lock:
                 if mine.acquire(blocking=False):
                     return  # it was let in at this very moment
-                self._others.remove((rank, number, mine))
-                heapq.heapify(self._others)
+                self._waiting.remove(entry)
+                heapq.heapify(self._waiting)
             raise Crowded
 
-    def _leave(self, rank: Rank) -> None:
+    def _open(self) -> None:
         with self._lock:
-            if rank == Rank.RULES:
-                self._rules_free += 1
-            else:
-                self._free += 1
             self._admit()
 
     def _admit(self) -> None:
         """Let in whoever may go now; called with the lock held."""
-        while self._rules and self._rules_free:
-            self._rules_free -= 1
-            heapq.heappop(self._rules)[-1].release()
-        while self._others and self._free and not self._rules:
+        while self._waiting and self._free and (not self.arrivals or self._waiting[0][-1] <= time.monotonic()):
             self._free -= 1
-            heapq.heappop(self._others)[-1].release()
+            heapq.heappop(self._waiting)[2].release()

@@ -177,12 +177,14 @@ class Guide:
 
     def _message(self, incoming: Incoming, started: float) -> Reply:
         # the message alone first: no store is asked, nothing encoded and nobody waited for before somebody in danger is seen
-        with self.stage("rules"), self.gate.turn(Rank.RULES, len(incoming.text)):
+        with self.stage("rules"), self.gate.long_texts if len(incoming.text) > MAX_TEXT else nullcontext():
             finding = self.screen.check_rules(incoming.text)
         if finding.urgent:
+            self.gate.arrivals.urgent()
             nobody: Conversation | None = None
             conversation = self._within(STORE_PATIENCE, self._aside.submit(self._look_up_settled, incoming.conversation_id), nobody)
             return self._urgent(conversation, incoming, self._step(conversation, finding, incoming), started, finding)
+        self.gate.arrivals.past()
         try:
             return self._not_at_once(incoming, finding, started)
         except Crowded:

@@ -21,6 +21,7 @@ from knowledge.search import preparer
 from knowledge.sign import Signatures
 from web.clinic import Clinic
 from web.dialogue import Dialogue
+from web.gate import ARRIVALS, Gate
 from web.guide import Guide, TurnEncoder
 from web.metrics import Metrics
 from web.scrub import Scrubber
@@ -85,6 +86,7 @@ class Parts:
             stage=metrics.stage,
             debug=settings.debug_replies,
             scrub=scrub if settings.keep_unanswered else None,
+            gate=Gate(arrivals=ARRIVALS),
         )
         return cls(settings, guide, dialogue, metrics, folder.name, clinic, scrub if settings.keep_comments else None)
 

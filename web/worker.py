@@ -1,25 +1,38 @@
-"""gunicorn's threaded worker with all its threads there from the start."""
+"""gunicorn's threaded worker, which hands requests out so that one in danger does not wait behind sixty others (web.gate)."""
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from web.gate import ARRIVALS, STALLED
+
+FIRST_BYTES = 0.02  # seconds for which a new connection without a request keeps its place
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Starts its threads before it accepts anybody.
+    """A request gets a thread when it may go towards the rules, not when it comes."""
 
-    A pool starts a thread when a request finds none idle, and the thread that hands out requests waits until the new one
-    runs: the last of 65 messages that came together waited a second for that on a busy machine.
-    """
+    def enqueue_req(self, conn: TConn) -> None:
+        """Hand a connection to a thread in its turn."""
 
-    def get_thread_pool(self) -> ThreadPoolExecutor:
-        """The pool, every thread of it running and idle."""
-        pool = ThreadPoolExecutor(max_workers=self.cfg.threads, thread_name_prefix="request")
-        started = threading.Barrier(self.cfg.threads + 1)
-        for _ in range(self.cfg.threads):
-            pool.submit(started.wait)
-        started.wait()
-        return pool
+        def handle(number: int) -> None:
+            conn.arrival = number
+            super(Worker, self).enqueue_req(conn)
+
+        ARRIVALS.come(handle)
+
+    def handle(self, conn: TConn) -> Any:
+        """Handle the next request of a connection, in a thread."""
+        ARRIVALS.begin(conn.arrival)
+        try:
+            if not conn.initialized and not conn.wait_for_data(FIRST_BYTES):
+                ARRIVALS.past()  # a browser opens connections ahead of its requests
+            return super().handle(conn)
+        finally:
+            ARRIVALS.past()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """One round of the dispatching thread; a short one while requests wait behind stalled ones."""
+        super().wait_for_and_dispatch_events(STALLED if ARRIVALS.go_on() else timeout)

@@ -7,62 +7,102 @@ import time
 
 import pytest
 
-from web.gate import Crowded, Gate, Rank
+from web.gate import LONGEST_HOLD, Arrivals, Crowded, Gate, Rank
 
 
-class Watched(Gate):
-    """Notes who is let in, in that order: when a thread then runs is the machine's choice."""
-
-    def __init__(self, at_once: int):
-        super().__init__(at_once)
-        self.admitted: list[tuple[Rank, int]] = []
-
-    def _waiting(self) -> dict[int, tuple[Rank, int]]:
-        return {n: (Rank.RULES, size) for size, n, _ in self._rules} | {n: (Rank(rank), 0) for rank, n, _ in self._others}
-
-    def _admit(self) -> None:
-        before = self._waiting()
-        super()._admit()
-        self.admitted += sorted(who for n, who in before.items() if n not in self._waiting())
+def begin_at_once(arrivals: Arrivals, n: int) -> list[int]:
+    """n requests come; the numbers of those that were begun, in order, as they are."""
+    begun: list[int] = []
+    for _ in range(n):
+        arrivals.come(begun.append)
+    return begun
 
 
-def test_rules_go_first_then_what_may_find_danger_then_the_dialogue() -> None:
-    gate = Watched(at_once=1)
+def finish(arrivals: Arrivals, number: int) -> None:
+    arrivals.begin(number)
+    arrivals.past()
+
+
+def test_what_may_find_danger_goes_before_what_only_answers() -> None:
+    gate, order = Gate(at_once=1), []
 
     def pass_through(rank: Rank) -> None:
         with gate.turn(rank):
-            pass
+            order.append(rank)
 
-    with gate.turn(Rank.DIALOGUE), gate.turn(Rank.RULES), gate.turn(Rank.RULES):
-        held = list(gate.admitted)
+    with gate.turn(Rank.DIALOGUE):
         threads = []
-        for rank in (Rank.DIALOGUE, Rank.SCREEN, Rank.DIALOGUE, Rank.RULES, Rank.SCREEN, Rank.RULES):
+        for rank in (Rank.DIALOGUE, Rank.SCREEN, Rank.DIALOGUE, Rank.SCREEN):
             threads.append(threading.Thread(target=pass_through, args=(rank,)))
             threads[-1].start()
-        while len(gate._waiting()) < len(threads):
+        while len(gate._waiting) < len(threads):
             time.sleep(0.01)
-        assert gate.admitted == held
+        assert order == []
     for thread in threads:
         thread.join(timeout=5)
-    assert [rank for rank, _ in gate.admitted[len(held) :]] == [Rank.RULES] * 2 + [Rank.SCREEN] * 2 + [Rank.DIALOGUE] * 2
+    assert order == [Rank.SCREEN] * 2 + [Rank.DIALOGUE] * 2
 
 
-def test_a_short_message_does_not_wait_for_long_ones() -> None:
-    gate = Watched(at_once=2)
+def test_a_few_begin_at_once_and_each_that_is_past_the_rules_lets_the_next_begin() -> None:
+    arrivals = Arrivals(at_once=2)
+    begun = begin_at_once(arrivals, 4)
+    assert begun == [0, 1]
+    finish(arrivals, 1)
+    assert begun == [0, 1, 2]
+    finish(arrivals, 0), finish(arrivals, 2)
+    assert begun == [0, 1, 2, 3]
+    assert arrivals
+    finish(arrivals, 3)
+    assert not arrivals
 
-    def pass_through(size: int) -> None:
-        with gate.turn(Rank.RULES, size):
-            pass
 
-    with gate.turn(Rank.RULES, 20_000), gate.turn(Rank.RULES, 20_000):
-        threads = [threading.Thread(target=pass_through, args=(size,)) for size in (2000, 2001, 30, 1999, 40)]
-        for thread in threads:
-            thread.start()
-        while len(gate._waiting()) < len(threads):
-            time.sleep(0.01)
-    for thread in threads:
-        thread.join(timeout=5)
-    assert [size for _, size in gate.admitted] == [20_000, 20_000, 30, 40, 1999, 2000, 2001]
+def test_saying_twice_that_a_request_is_past_changes_nothing() -> None:
+    arrivals = Arrivals(at_once=1)
+    begun = begin_at_once(arrivals, 3)
+    finish(arrivals, 0)
+    arrivals.past()
+    assert begun == [0, 1]
+
+
+def test_an_urgent_message_has_all_places_until_its_reply_is_sent() -> None:
+    arrivals = Arrivals(at_once=2)
+    begun = begin_at_once(arrivals, 5)
+    arrivals.begin(0)
+    arrivals.urgent()
+    other = threading.Thread(target=finish, args=(arrivals, 1))
+    other.start(), other.join()
+    assert begun == [0, 1]
+    arrivals.past()
+    assert begun == [0, 1, 2, 3]
+
+
+def test_a_client_that_stalls_keeps_the_others_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.gate.STALLED", 0.02)
+    arrivals = Arrivals(at_once=2)
+    begun = begin_at_once(arrivals, 3)
+    assert arrivals.go_on()
+    time.sleep(0.03)
+    assert not arrivals.go_on()
+    assert begun == [0, 1, 2]
+
+
+def test_what_follows_the_rules_waits_for_those_that_have_come_but_not_for_ever() -> None:
+    arrivals = Arrivals()
+    gate, let_in = Gate(arrivals=arrivals), threading.Event()
+
+    def enter() -> None:
+        with gate.turn(Rank.SCREEN):
+            let_in.set()
+
+    begin_at_once(arrivals, 1)
+    threading.Thread(target=enter).start()
+    assert not let_in.wait(LONGEST_HOLD / 3)
+    finish(arrivals, 0)
+    assert let_in.wait(2)
+    let_in.clear()
+    begin_at_once(arrivals, 1)  # this one never gets past
+    threading.Thread(target=enter).start()
+    assert let_in.wait(2)
 
 
 def test_no_more_inside_than_places() -> None:
@@ -88,12 +128,9 @@ def test_no_more_inside_than_places() -> None:
     assert (inside, most) == (0, 2)
 
 
-def test_what_hangs_inside_holds_up_no_rules_and_others_for_a_while_only() -> None:
+def test_what_hangs_inside_holds_others_up_for_a_while_only() -> None:
     gate = Gate(at_once=1, longest_wait=0.05)
-    with gate.turn(Rank.DIALOGUE):
-        with gate.turn(Rank.RULES):
-            pass
-        with pytest.raises(Crowded), gate.turn(Rank.SCREEN):
-            pass
+    with gate.turn(Rank.DIALOGUE), pytest.raises(Crowded), gate.turn(Rank.SCREEN):
+        pass
     with gate.turn(Rank.SCREEN):
         pass
