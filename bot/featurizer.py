@@ -148,12 +148,12 @@ class NGrams(SparseFeaturizer, GraphComponent):
 
     def process(self, messages: List[Message]) -> List[Message]:
         """Add the n-grams to each message."""
-        texts = [plain(m.get(TEXT) or "") for m in messages]
-        if not texts:
-            return messages
-        rows = LENGTH * scipy.sparse.hstack([part.transform(texts) for part in self._parts]).tocsr()
-        for message, row in zip(messages, rows):
-            message.add_features(Features(row.tocoo(), FEATURE_TYPE_SENTENCE, TEXT, self._config["alias"] or "ngrams"))
+        for message in messages:
+            rows = [part.transform([plain(message.get(TEXT) or "")]) for part in self._parts]
+            columns = np.concatenate([row.indices + i * BUCKETS for i, row in enumerate(rows)])
+            lengths = LENGTH * np.concatenate([row.data for row in rows])
+            both = scipy.sparse.coo_matrix((lengths, (np.zeros_like(columns), columns)), shape=(1, len(rows) * BUCKETS))
+            message.add_features(Features(both, FEATURE_TYPE_SENTENCE, TEXT, self._config["alias"] or "ngrams"))
         return messages
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:

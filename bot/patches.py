@@ -10,11 +10,15 @@ from graphlib import TopologicalSorter
 from typing import Any, Dict, List, MutableMapping, Optional, Text, Tuple
 
 import aiohttp
+import numpy as np
 import structlog
 from jsonschema import Draft7Validator, ValidationError
 from rasa.core.actions.action import RemoteAction
 from rasa.engine.exceptions import GraphRunError
 from rasa.engine.runner.dask import DaskGraphRunner
+from rasa.nlu.classifiers.logistic_regression_classifier import LogisticRegressionClassifier
+from rasa.shared.nlu.constants import TEXT
+from rasa.shared.nlu.training_data.message import Message
 from rasa.utils.endpoints import EndpointConfig
 
 # what Rasa's structured events may carry into a log; everything else could hold a patient's words
@@ -38,6 +42,7 @@ def install() -> None:
     _slim_action_call()
     _keep_connections()
     _run_graph_directly()
+    _classify_directly()
     _silence_text()
 
 
@@ -166,6 +171,29 @@ def _run_graph_directly() -> None:
         return dict(done[t] for t in targets)
 
     DaskGraphRunner.run = run
+
+
+def _classify_directly() -> None:
+    """scikit-learn checks, copies and joins matrices of one row for longer than it multiplies them: a tenth of a turn's time.
+
+    The result is that of its multinomial logistic regression over the sparse features followed by the dense ones.
+    """
+
+    def process(self: LogisticRegressionClassifier, messages: List[Message]) -> List[Message]:
+        names = [str(name) for name in self.clf.classes_]
+        for message in messages:
+            pieces = message.get_sparse_features(TEXT)[1].features.tocoo()
+            vector = message.get_dense_features(TEXT)[1].features[0]
+            weights = self.clf.coef_
+            logits = self.clf.intercept_ + weights[:, pieces.col] @ pieces.data + weights[:, pieces.shape[1] :] @ vector
+            chances = np.exp(logits - logits.max())
+            chances /= chances.sum()
+            ranking = [{"name": names[i], "confidence": float(chances[i])} for i in np.argsort(-chances, kind="stable")]
+            message.set("intent", ranking[0], add_to_output=True)
+            message.set("intent_ranking", ranking, add_to_output=True)
+        return messages
+
+    LogisticRegressionClassifier.process = process
 
 
 def _silence_text() -> None:

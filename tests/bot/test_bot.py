@@ -23,6 +23,7 @@ from rasa.core.tracker_store import SQLTrackerStore
 from rasa.engine import loader
 from rasa.engine.runner.dask import DaskGraphRunner
 from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.nlu.classifiers.logistic_regression_classifier import LogisticRegressionClassifier
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -38,6 +39,7 @@ from bot.store import TrackerStore
 
 # as Rasa ships it, before it is patched
 RUN_WITH_DASK = DaskGraphRunner.run
+CLASSIFY_WITH_SKLEARN = LogisticRegressionClassifier.process
 
 VECTOR = np.linspace(-1, 1, 384, dtype="<f4")
 SENT = base64.b64encode(VECTOR.tobytes()).decode()
@@ -161,6 +163,24 @@ def test_the_graph_run_directly_gives_what_dask_gives(trained: tuple, text: str)
     assert DaskGraphRunner.run is not RUN_WITH_DASK
     for _ in range(2):
         assert ran(DaskGraphRunner.run) == ran(RUN_WITH_DASK)
+
+
+@pytest.mark.parametrize("text", ["does ketamine help crps", "hello", "how much should i take", "", "¿ayuda la ketamina?"])
+def test_the_intent_classified_directly_is_scikit_learns(trained: tuple, text: str) -> None:
+    classifier = next(n._component for n in trained[1]._instantiated_nodes.values() if isinstance(n._component, LogisticRegressionClassifier))
+
+    def ranked(process) -> dict:
+        message = Message(data={"text": text, "metadata": {"vector": SENT}})
+        SentenceVector(SentenceVector.get_default_config(), "v").process([message])
+        NGrams(NGrams.get_default_config(), "n").process([message])
+        process(classifier, [message])
+        assert message.get("intent") == message.get("intent_ranking")[0]
+        return {r["name"]: r["confidence"] for r in message.get("intent_ranking")}
+
+    assert LogisticRegressionClassifier.process is not CLASSIFY_WITH_SKLEARN
+    theirs = ranked(CLASSIFY_WITH_SKLEARN)
+    assert sum(theirs.values()) == pytest.approx(1)
+    assert ranked(LogisticRegressionClassifier.process) == pytest.approx(theirs, abs=1e-9)
 
 
 def turn(number: int) -> list:
