@@ -175,9 +175,8 @@ class Search:
             region: The patient's; statements that hold elsewhere only come last.
         """
         query = self.encode(prepared) if vector is None else np.asarray(vector, dtype=np.float32)
-        scores, rows = self.index.search(query[None, :], self.index.ntotal)
-        cosine = np.empty(self.index.ntotal, dtype=np.float32)
-        cosine[rows[0]] = scores[0]
+        # every row's cosine is wanted: the index would sort them all first, which takes longer than to compute them
+        cosine = faiss.pairwise_distances(query[None, :], self.vectors, faiss.METRIC_INNER_PRODUCT)[0]
         tokens = self._tokens([prepared])
         bm25 = self._bm25.get_scores([t for t in tokens.vocab if t]) if tokens.vocab else np.zeros(len(self.rows))
         bm25 = bm25 / bm25.max() if len(bm25) and bm25.max() > 0 else bm25
