@@ -149,7 +149,7 @@ def ahead(results: dict[str, dict[str, Any]]) -> str:
         better = [
             n for n in names[2:] if (value(results[n][column]) < value(ours[column])) is less and value(results[n][column]) != value(ours[column])
         ]
-        lines.append(f"- {column}: {', '.join(better) if better else 'none'}")
+        lines.append(f"- {column}: {'; '.join(better) if better else 'none'}")
     return "\n".join(lines)
 
 

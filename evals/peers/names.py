@@ -11,5 +11,5 @@ NAMES: tuple[tuple[str, str, bool], ...] = (
     ("haystack_hybrid", "Haystack 2, hybrid (RRF)", False),
     ("txtai", "txtai, dense", False),
     ("txtai_hybrid", "txtai, hybrid, weights at default", False),
-    ("txtai_hybrid_tuned", "txtai, hybrid, weight chosen on development", False),
+    ("txtai_hybrid_as_ours", "txtai, hybrid, weights as ours", False),
 )

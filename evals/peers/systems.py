@@ -70,21 +70,7 @@ class Ours(Base):
     def __init__(self, rows: Rows):
         from knowledge.search import Search
 
-        self._train(rows)
         self._search = Search.load(rows.folder, rows.encoder)
-
-    @staticmethod
-    def _train(rows: Rows) -> None:
-        """What a build trains for the ranking: done again only so that its time counts."""
-        from knowledge.build import examples, topics_of
-        from knowledge.content import CONTENT, Content
-        from knowledge.topics import TopicClassifier
-
-        content = Content.from_json((rows.folder / "content.json").read_text("utf-8"))
-        topics = topics_of(content)
-        outside = [t for intent, by in examples(CONTENT).items() if intent.startswith("out_of_scope") for ts in by.values() for t in ts]
-        labels = [topics.index(content.statements[s].topic) for s in rows.statements] + [len(topics)] * len(outside)
-        TopicClassifier.train([*rows.texts, *outside], np.vstack([rows.vectors, rows.encoder.encode(outside)]), labels)
 
     def rank(self, text: str) -> tuple[list[str], float]:
         """See System; the score is the calibrated confidence."""
@@ -215,7 +201,7 @@ def system(name: str, rows: Rows) -> System:
         "haystack_hybrid": lambda: Haystack(rows, hybrid=True),
         "txtai": lambda: Txtai(rows),
         "txtai_hybrid": lambda: Txtai(rows, txtai["dense_weight"]),
-        "txtai_hybrid_tuned": lambda: Txtai(rows, txtai["tuned_dense_weight"]),
+        "txtai_hybrid_as_ours": lambda: Txtai(rows, txtai["our_dense_weight"]),
     }
     built: System = made[name]()
     return built
