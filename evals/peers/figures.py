@@ -19,11 +19,13 @@ class Answer:
         ids: Statements, best first, none twice.
         score: Its own score for the first, on whatever scale; 0 where it found none.
         ms: Milliseconds from the text to the ranking.
+        cpu_ms: What the process computed in that time.
     """
 
     ids: Sequence[str]
     score: float
     ms: float
+    cpu_ms: float
 
 
 @dataclass(frozen=True)

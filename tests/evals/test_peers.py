@@ -47,13 +47,13 @@ def test_p95() -> None:
 def test_figures_by_hand() -> None:
     topic_of = {"a": "one", "b": "one", "c": "two"}
     inside = [
-        (Wanted({"one"}, {"a"}), Answer(["a", "b", "c"], 0.9, 1)),  # rank 1, on topic
-        (Wanted({"one"}, {"a"}), Answer(["b", "a", "c"], 0.6, 1)),  # rank 2, on topic
-        (Wanted({"two"}, {"c"}), Answer(["a", "b", "x", "c"], 0.4, 1)),  # rank 4, off topic
-        (Wanted({"two"}, ()), Answer(["c"], 0.8, 1)),  # nothing labelled: counts for the topic and the scores only
-        (Wanted({"two"}, ()), Answer([], 0.0, 1)),  # nothing found
+        (Wanted({"one"}, {"a"}), Answer(["a", "b", "c"], 0.9, 1, 1)),  # rank 1, on topic
+        (Wanted({"one"}, {"a"}), Answer(["b", "a", "c"], 0.6, 1, 1)),  # rank 2, on topic
+        (Wanted({"two"}, {"c"}), Answer(["a", "b", "x", "c"], 0.4, 1, 1)),  # rank 4, off topic
+        (Wanted({"two"}, ()), Answer(["c"], 0.8, 1, 1)),  # nothing labelled: counts for the topic and the scores only
+        (Wanted({"two"}, ()), Answer([], 0.0, 1, 1)),  # nothing found
     ]
-    near, far = [Answer(["a"], 0.5, 1), Answer(["a"], 0.9, 1)], [Answer([], 0.0, 1)]
+    near, far = [Answer(["a"], 0.5, 1, 1), Answer(["a"], 0.9, 1, 1)], [Answer([], 0.0, 1, 1)]
     got = figures(inside, near, far, topic_of)
     assert str(got["top-1"]).endswith("(1/3)")
     assert str(got["top-3"]).endswith("(2/3)")
