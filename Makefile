@@ -81,3 +81,17 @@ frontend-check: frontend  ## the committed bundle is what its sources and lockfi
 
 clean:  ## remove builds and run-time files; environments stay
 	rm -rf build var
+
+.PHONY: bench-peers bench-search
+
+.venv-peers/.done: evals/peers/requirements.txt
+	@$(APP) -m venv .venv-peers
+	@.venv-peers/bin/pip install --quiet torch==2.13.0
+	@.venv-peers/bin/pip install --quiet -r evals/peers/requirements.txt
+	@touch $@
+
+bench-peers: build .venv-peers/.done  ## other retrieval libraries on the same statements and questions, in evals/peers.md
+	@$(APP) -m evals.peers
+
+bench-search: build  ## one query on one thread, how the index grows, an int8 encoder; in evals/peers.md
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(APP) -m evals.bench_search

@@ -1,0 +1,1 @@
+"""`make bench-peers`: other retrieval libraries on the same statements, phrasings, vectors and questions."""
