@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import signal
 import sys
 import threading
 import time
 from collections import Counter, defaultdict
 from contextlib import suppress
-
-import urllib3
+from dataclasses import dataclass
 
 from knowledge.errors import BuildMissing
 from tools.cluster import PARTS, Missing, cluster, end_on_signals, wait_listening
@@ -25,15 +25,31 @@ from tools.running import Server
 from web.settings import SettingsError
 
 PATIENCE = 60.0  # seconds for which a client goes on trying
+READING = 1.0  # seconds a client waits after a reply that says to try again in a moment
 
 
-def hunt(server: Server, how: signal.Signals, hit: list[str], stop: threading.Event) -> None:
+@dataclass
+class Hit:
+    """A process that was killed or stopped.
+
+    Attributes:
+        name: The process.
+        at: When, by `time.monotonic`.
+        back: When it listened again.
+    """
+
+    name: str
+    at: float
+    back: float
+
+
+def hunt(server: Server, how: signal.Signals, hit: list[Hit], stop: threading.Event) -> None:
     """Kill one process after another, each when the one before listens again; a stopped one goes on after 5 s."""
     for name in PARTS:
         if stop.wait(2):
             return
         server.send(name, how)
-        hit.append(name)
+        hit.append(Hit(name, time.monotonic(), math.nan))
         if how == signal.SIGSTOP:
             stop.wait(5)
             server.send(name, signal.SIGCONT)
@@ -42,18 +58,7 @@ def hunt(server: Server, how: signal.Signals, hit: list[str], stop: threading.Ev
         port = "port" if name == "nginx" else name.replace("-", "_")
         with suppress(RuntimeError):
             wait_listening(server, port, 90)
-        until = time.monotonic() + 90
-        while name.startswith("web") and not answers(server.ports[port]) and time.monotonic() < until:  # gunicorn listens before it has loaded
-            if stop.wait(0.5):
-                return
-
-
-def answers(port: int) -> bool:
-    """Whether a web server of ours answers."""
-    try:
-        return bool(urllib3.request("GET", f"http://127.0.0.1:{port}/healthz", timeout=2.0, retries=False).status == 200)
-    except urllib3.exceptions.HTTPError:
-        return False
+        hit[-1].back = time.monotonic()
 
 
 def first_answers(client: Client) -> dict[str, object]:
@@ -120,6 +125,20 @@ def table(found: Counter[str]) -> str:
     return "\n".join(f"  {name:<24} {found[name]:>7}" for name in names)
 
 
+def by_part(sent: list[Sent], hit: list[Hit]) -> str:
+    """What became of the messages answered after each process was hit and before the next one was."""
+    lines = [f"  {'hit':<10} {'back after':>10} {'sent':>6} {'answered':>9} {'unavailable':>12} {'5xx':>5} {'slowest':>8}"]
+    ends = [h.at for h in hit[1:]] + [math.inf]
+    for one, end in zip(hit, ends, strict=True):
+        those = [s for s in sent if one.at <= s.begun + s.seconds < end]
+        unavailable = sum(s.reply is not None and s.reply["kind"] == "unavailable" for s in those)
+        answered = sum(s.reply is not None for s in those) - unavailable
+        errors = sum(status >= 500 for s in those for status, _ in s.failures)
+        slowest = max((s.seconds for s in those), default=0.0)
+        lines.append(f"  {one.name:<10} {one.back - one.at:>8.1f} s {len(those):>6} {answered:>9} {unavailable:>12} {errors:>5} {slowest:>6.1f} s")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.cluster_test", description=__doc__)
@@ -134,7 +153,7 @@ def main() -> int:
             server.wait_answering()
             client = Client(server.url, arguments.at_once, PATIENCE)
             expected = first_answers(client)
-            killed: list[str] = []
+            killed: list[Hit] = []
             stop = threading.Event()
             how = signal.SIGSTOP if arguments.stop else signal.SIGKILL
             hunter = threading.Thread(target=hunt, args=(server, how, killed, stop), daemon=True)
@@ -145,7 +164,7 @@ def main() -> int:
                 """Until enough were sent and every process was hit, or the time is over."""
                 return time.monotonic() - begun < arguments.minutes * 60 and (so_far < arguments.messages or hunter.is_alive())
 
-            sent = drive(client, arguments.at_once, more)
+            sent = drive(client, arguments.at_once, more, READING)
             seconds = time.monotonic() - begun
             stop.set()
             hunter.join()
@@ -153,8 +172,9 @@ def main() -> int:
             server.wait_answering()
             again = time.monotonic() - recovering
             found = audit(client, sent, expected)
-            print(f"{len(sent)} messages, {arguments.at_once} at once, {seconds:.0f} s; {'stopped for 5 s' if arguments.stop else 'killed'}: {', '.join(killed)}")
+            print(f"{len(sent)} messages, {arguments.at_once} at once, {seconds:.0f} s; {'stopped for 5 s' if arguments.stop else 'killed'}: {len(killed)} of {len(PARTS)} processes")
             print(table(found))
+            print(by_part(sent, killed))
             print(f"  answering again after    {again:>6.1f} s", flush=True)
     except KeyboardInterrupt:
         return 1

@@ -51,6 +51,7 @@ class Sent:
         reply: The Reply, or None.
         tries: Times it was sent.
         failures: Every other answer that came before: (status, whether it told whom to call and when to come back).
+        begun: When it was first sent, by `time.monotonic`.
     """
 
     conversation: str
@@ -60,6 +61,7 @@ class Sent:
     reply: dict[str, Any] | None = None
     tries: int = 0
     failures: list[tuple[int, bool]] = field(default_factory=list)
+    begun: float = 0.0
 
 
 class Client:
@@ -89,7 +91,7 @@ class Client:
 
     def say(self, conversation: str, text: str) -> Sent:
         """Send a message, and again while it fails in a way that may pass."""
-        sent, message_id, begun = Sent(conversation, text), uuid.uuid4().hex, time.perf_counter()
+        sent, message_id, begun = Sent(conversation, text, begun=time.monotonic()), uuid.uuid4().hex, time.perf_counter()
         until = time.monotonic() + self._patience
         while True:
             sent.tries += 1
@@ -122,8 +124,15 @@ class Client:
             return 0, {}, {}
 
 
-def drive(client: Client, at_once: int, more: Callable[[int], bool]) -> list[Sent]:
-    """Hold conversations, so many at once, while `more`, given the number of messages answered, says so; returns all that was sent."""
+def drive(client: Client, at_once: int, more: Callable[[int], bool], reading: float = 0.0) -> list[Sent]:
+    """Hold conversations, so many at once, and return all that was sent.
+
+    Args:
+        client: Sends.
+        at_once: Conversations at once, each waiting for its reply before it goes on.
+        more: Whether to go on, given the number of messages sent so far.
+        reading: Seconds somebody waits who was told to try again in a moment.
+    """
     script = itertools.cycle(CONVERSATIONS)
     lock = threading.Lock()
     everything: list[Sent] = []
@@ -144,6 +153,8 @@ def drive(client: Client, at_once: int, more: Callable[[int], bool]) -> list[Sen
                 sent = client.say(conversation, text)
                 with lock:
                     everything.append(sent)
+                if sent.reply and sent.reply["kind"] == "unavailable":
+                    time.sleep(reading)  # "try again in a moment", it says
 
     people = [threading.Thread(target=person, daemon=True) for _ in range(at_once)]
     for one in people:

@@ -1,11 +1,21 @@
-"""gunicorn's threaded worker with all its threads there from the start."""
+"""gunicorn's threaded worker with all its threads there from the start, and no port open before that."""
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from gunicorn.sock import BaseSocket
 from gunicorn.workers.gthread import ThreadWorker
+
+
+def listen_later() -> None:
+    """Have gunicorn bind its port without listening: the first worker listens, when it has loaded.
+
+    Otherwise a proxy hands half of all messages to a web server that starts, and they wait until it has loaded. gunicorn leaves
+    the call to `listen` out for a socket that listens already, as systemd's do.
+    """
+    BaseSocket._is_listening = staticmethod(lambda sock: True)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -23,3 +33,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             pool.submit(started.wait)
         started.wait()
         return pool
+
+    def run(self) -> None:
+        """Open the port, unless another worker has, and serve."""
+        for sock in self.sockets:
+            sock.listen(self.cfg.backlog)
+        super().run()
