@@ -36,3 +36,9 @@ def test_the_log_has_no_variable_that_could_hold_a_path_an_address_or_a_referrer
         "$time_iso8601", "$request_method", "$guide_route", "$status", "$body_bytes_sent", "$request_time", "$upstream_response_time",
     }  # fmt: skip
     assert re.findall(r"error_log \S+ (\w+);", NGINX) == ["crit"]
+
+
+def test_the_proxy_bounds_what_one_address_may_do() -> None:
+    """Urgent messages pass the guide's own limits; floods that no person types end here."""
+    for setting in (r"limit_conn guide_connections \d+;", r"limit_req zone=guide_requests burst=\d+ nodelay;", r"client_header_timeout \d+s;", r"client_body_timeout \d+s;"):
+        assert re.search(setting, NGINX)
