@@ -37,6 +37,15 @@ def test_each_threat_has_a_control_and_a_test_that_exists(row: list[str]) -> Non
         assert (ROOT / file).is_file() and name in functions(ROOT / file), f"{file}::{name}"
 
 
+def test_each_test_that_a_document_names_exists() -> None:
+    missing = []
+    for page in (ROOT / "docs").rglob("*.md"):
+        for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text("utf-8")):
+            if not (ROOT / file).is_file() or name not in functions(ROOT / file):
+                missing.append(f"{page.name}: {file}::{name}")
+    assert missing == []
+
+
 def test_nothing_of_ours_reads_a_pickle_or_runs_text_as_code() -> None:
     found = []
     for room in ROOMS:
