@@ -55,9 +55,11 @@ class Hit:
 
 
 def kill(server: Cluster, name: str, stop: threading.Event) -> None:
-    """The process and its children are gone at once."""
+    """The process and its children are gone; its port with them."""
+    pid = server.pid(name)
     server.send(name, signal.SIGKILL)
-    stop.wait(1)  # it is gone a little later, and its port with it
+    while Path(f"/proc/{pid}").exists() and not stop.wait(0.1):
+        pass
 
 
 def hang(server: Cluster, name: str, stop: threading.Event) -> None:
