@@ -26,8 +26,8 @@ serve: build  ## start everything; Ctrl-C stops it
 serve-cluster: build  ## two of everything with PostgreSQL, Redis and nginx on this machine (apt: postgresql redis-server nginx)
 	@$(APP) -m tools.cluster
 
-cluster-test: build  ## messages while each process of the cluster is killed once (N=messages, AT_ONCE=…)
-	@$(APP) -m tools.cluster_test --messages $(or $(N),2000) --at-once $(or $(AT_ONCE),32)
+cluster-test: build  ## messages while each process of the cluster is killed once (N=messages, AT_ONCE=…, ROUNDS="kill stop upgrade planted")
+	@$(APP) -m tools.cluster_test $(or $(ROUNDS),kill) --messages $(or $(N),2000) --at-once $(or $(AT_ONCE),32)
 
 load: build  ## throughput and waiting at 1, 8, 32 and 64 messages at once
 	@$(APP) -m tools.load

@@ -5,6 +5,8 @@ Rasa's `--auth-token` guards its API and leaves the REST channel open; a middlew
 
 from typing import Any
 
+# before Rasa: on import it looks for the name of every ufunc in all modules loaded by then, which takes seconds with Rasa's
+import skops.io  # noqa: F401, I001
 from rasa.__main__ import main as rasa_main
 from rasa.core import run
 

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from knowledge import door
@@ -44,6 +45,35 @@ class Missing(Exception):
     """Raised when a program of Debian's is not installed."""
 
 
+@dataclass
+class Cluster(Server):
+    """The running cluster.
+
+    Attributes:
+        programs: What supervisor runs, by name.
+        shared: Environment that all of them have.
+        database: Its PostgreSQL.
+    """
+
+    programs: dict[str, Program]
+    shared: dict[str, str]
+    database: Postgres
+
+    def configure(self) -> Path:
+        """Write supervisor's file; returns it."""
+        file = self.var / "run" / "supervisor.conf"
+        door.write_private(file, supervisor_config(list(self.programs.values()), self.var / "run", self.var / "log", self.shared))
+        return file
+
+    def upgrade(self, name: str, build: Path) -> None:
+        """Stop one of our processes as an administrator does (SIGTERM), and start it with another build."""
+        old = self.programs[name]
+        command = old.command.replace(self.shared["KETAMINE_GUIDE_BUILD"], str(build))
+        self.programs[name] = replace(old, command=command, environment={**old.environment, "KETAMINE_GUIDE_BUILD": str(build)})
+        control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self.configure()), "update", name]
+        subprocess.run(control, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
 def missing() -> list[str]:
     """Debian packages that are not there."""
     found = {"postgresql": binaries(), "redis-server": shutil.which("redis-server"), "nginx": nginx()}
@@ -66,8 +96,10 @@ def problems(config: Settings, build: Path, folder: Path) -> None:
         (folder / f"problem-{refusal.status}.json").write_text(json.dumps(document(refusal, answerer, default)), "utf-8")
 
 
-def prepare(config: Settings, build: Path, folder: Path, port: int, limits: str) -> tuple[list[Program], dict[str, str], dict[str, int]]:
-    """Make the databases and write every configuration; returns the programs, what all have in their environment, and the ports."""
+def prepare(
+    config: Settings, build: Path, folder: Path, port: int, limits: str
+) -> tuple[list[Program], dict[str, str], dict[str, int], Postgres]:
+    """Make the databases and write every configuration; returns the programs, what all have in their environment, ports, database."""
     folder.chmod(0o711)  # noqa: S103  (PostgreSQL and nginx run as others, who must get in to the folders that are theirs)
     run, served = folder / "run", folder / "nginx"
     for part in (run, folder / "log", folder / "var", folder / "redis"):
@@ -123,11 +155,11 @@ def prepare(config: Settings, build: Path, folder: Path, port: int, limits: str)
             ),
         ]  # fmt: skip
     programs.append(Program("nginx", f"{nginx()} -e stderr -p {served} -c {served / 'nginx.conf'} -g 'daemon off;'", {}, alone))
-    return programs, shared, ports
+    return programs, shared, ports, database
 
 
 @contextmanager
-def cluster(port: int | None = None, limits: str = "off") -> Iterator[Server]:
+def cluster(port: int | None = None, limits: str = "off") -> Iterator[Cluster]:
     """The cluster, ready; stopped and its data thrown away at the end.
 
     Args:
@@ -146,13 +178,12 @@ def cluster(port: int | None = None, limits: str = "off") -> Iterator[Server]:
         raise RuntimeError("the build cannot be served")
     folder = Path(tempfile.mkdtemp(prefix="guide-cluster-"))
     try:
-        programs, shared, ports = prepare(config, build, folder, port or free_port(), limits)
+        programs, shared, ports, database = prepare(config, build, folder, port or free_port(), limits)
         file = folder / "run" / "supervisor.conf"
-        file.touch(0o600)
-        file.write_text(supervisor_config(programs, folder / "run", folder / "log", shared), "utf-8")
+        door.write_private(file, supervisor_config(programs, folder / "run", folder / "log", shared))
         process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", str(file)], cwd=ROOT, start_new_session=True)  # noqa: S603
         try:
-            server = Server(f"http://127.0.0.1:{ports['port']}", folder, ports, process)
+            server = Cluster(f"http://127.0.0.1:{ports['port']}", folder, ports, process, {p.name: p for p in programs}, shared, database)
             both = all(wait_ready(f"http://127.0.0.1:{ports[name]}", process, READY_WITHIN) for name in ("web_1", "web_2", "port"))
             if not both:
                 raise RuntimeError("the cluster is not ready:\n" + server.logs()[-3000:])

@@ -154,7 +154,7 @@ def supervisor_config(started: list[Program], run: Path, logs: Path, shared: dic
     )
     for program in started:
         environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in {**shared, **program.environment}.items())
-        options = {"stopasgroup": "true", "killasgroup": "true", "stopwaitsecs": "12", **program.options}
+        options = {"stopasgroup": "true", "killasgroup": "true", "stopwaitsecs": "20", **program.options}
         text += (
             f"[program:{program.name}]\ncommand={program.command}\ndirectory={ROOT}\nenvironment={environment}\nautorestart=true\nstartretries=1000000\n"
             f"startsecs=2\nredirect_stderr=true\nstdout_logfile={logs / (program.name + '.log')}\n"

@@ -6,6 +6,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from web.metrics import SHARED
 from web.settings import settings
+from web.worker import listen_later
 
 _settings = settings()
 bind = f"{_settings.host}:{_settings.port}"
@@ -24,6 +25,11 @@ errorlog = "-"
 loglevel = "warning"
 forwarded_allow_ips = "127.0.0.1" if _settings.proxies else ""
 proc_name = "ketamine-guide-web"
+
+
+def on_starting(server: object) -> None:
+    """Before the port is bound."""
+    listen_later()
 
 
 def child_exit(server: object, worker: object) -> None:

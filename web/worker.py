@@ -1,14 +1,24 @@
-"""gunicorn's threaded worker, which hands requests out so that one in danger does not wait behind sixty others (web.gate)."""
+"""gunicorn's threaded worker: no port open before it can serve, and nobody in danger behind sixty others (web.gate)."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from gunicorn.sock import BaseSocket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from web.gate import ARRIVALS, STALLED
 
 FIRST_BYTES = 0.02  # seconds for which a new connection without a request keeps its place
+
+
+def listen_later() -> None:
+    """Have gunicorn bind its port without listening: the first worker listens, when it has loaded.
+
+    Otherwise a proxy hands half of all messages to a web server that starts, and they wait until it has loaded. gunicorn leaves
+    the call to `listen` out for a socket that listens already, as systemd's do.
+    """
+    BaseSocket._is_listening = staticmethod(lambda sock: True)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -36,3 +46,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """One round of the dispatching thread; a short one while requests wait behind stalled ones."""
         super().wait_for_and_dispatch_events(STALLED if ARRIVALS.go_on() else timeout)
+
+    def run(self) -> None:
+        """Open the port, unless another worker has, and serve."""
+        for sock in self.sockets:
+            sock.listen(self.cfg.backlog)
+        super().run()

@@ -12,7 +12,10 @@ from tools.running import Server, running
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("var")) as started:
+    # the web server on every address, so that a look at the ports from outside shows what is meant for the loopback only;
+    # it does not start there without rate limits
+    limits = {"RATE_LIMITS": "on", "RATE_ADDRESS": "100000/minute", "RATE_CONVERSATION": "100000/minute"}
+    with running(tmp_path_factory.mktemp("var"), KETAMINE_GUIDE_HOST="0.0.0.0", **{f"KETAMINE_GUIDE_{k}": v for k, v in limits.items()}) as started:
         yield started
 
 

@@ -1,7 +1,9 @@
-"""The internal ports ask every caller for the token that each start makes anew."""
+"""Who gets in: the ports that are open, the token that the internal ones ask for, the files."""
 
 from __future__ import annotations
 
+import os
+import socket
 import stat
 from pathlib import Path
 
@@ -54,3 +56,61 @@ def test_only_the_owner_reads_the_token_and_nothing_tells_it(server: Server) -> 
     for process in ("rasa", "actions", "web"):
         told = Path(f"/proc/{server.pid(process)}")
         assert token.encode() not in (told / "environ").read_bytes() + (told / "cmdline").read_bytes()
+
+
+def children(pid: int) -> set[int]:
+    """A process and all below it."""
+    found = {pid}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found |= children(int(child))
+    return found
+
+
+def listeners(pids: set[int]) -> dict[int, str]:
+    """TCP ports on which these processes listen, and the address as /proc writes it."""
+    ours = set()
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                ours.add(os.readlink(file))
+            except OSError:  # closed meanwhile
+                continue
+    found = {}
+    for line in [*Path("/proc/net/tcp").read_text().splitlines()[1:], *Path("/proc/net/tcp6").read_text().splitlines()[1:]]:
+        parts = line.split()
+        if parts[3] == "0A" and f"socket:[{parts[9]}]" in ours:
+            address, port = parts[1].split(":")
+            found[int(port, 16)] = address
+    return found
+
+
+def outer_address() -> str | None:
+    """An address of this machine that is not the loopback; None where it has no other."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return None
+        address = str(probe.getsockname()[0])
+        return None if address.startswith("127.") else address
+
+
+def reachable(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), 2).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_only_the_web_port_is_open_beyond_the_loopback(server: Server) -> None:
+    """Every TCP port of every process that a start leaves running; the web server is told to serve every address."""
+    found = listeners(children(server.process.pid))
+    assert found == {server.ports["port"]: "00000000", server.ports["rasa_port"]: "0100007F", server.ports["actions_port"]: "0100007F"}
+    if address := outer_address():
+        assert {name for name, port in server.ports.items() if reachable(address, port)} == {"port"}
+
+
+def test_only_the_owner_reads_what_is_kept(server: Server) -> None:
+    assert stat.S_IMODE(server.var.stat().st_mode) == 0o700

@@ -78,3 +78,22 @@ def test_without_patience_a_failure_is_the_result(url: str) -> None:
 def test_percentiles_are_values_that_were_measured() -> None:
     assert [percentile([float(n) for n in range(1, 101)], p) for p in (0.5, 0.95, 0.99)] == [50.0, 95.0, 99.0]
     assert percentile([7.0], 0.99) == 7.0
+
+
+def test_the_knee_is_the_fewest_at_once_that_give_the_most() -> None:
+    assert load.knee({1: 5.0, 8: 19.5, 32: 20.0, 64: 18.0}) == 8
+
+
+def test_a_sample_belongs_to_the_innermost_stage() -> None:
+    stacks = (
+        "main (/x/gunicorn/app.py:1);message (/p/web/guide.py:9);encode (/p/knowledge/encoder.py:3);dot (/x/numpy/core.py:1) 3\n"
+        "main (/x/gunicorn/app.py:1);arrive (/p/web/store.py:9);execute (/x/sqlalchemy/engine.py:3) 2\nmain (/p/unknown.py:1) 1\n"
+    )
+    assert load.shares(stacks) == {"encoding": 3, "database": 2, "Python itself": 1}
+
+
+def test_what_a_process_worked_includes_its_children() -> None:
+    import os
+
+    assert os.getpid() in load.family(os.getpid()) and load.worked(os.getpid()) > 0
+    assert load.family(2**22 + 1) == set()

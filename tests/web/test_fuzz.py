@@ -69,7 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     started.world.close()
 
 
-def test_generated_requests_get_only_what_the_document_promises(made: Made) -> None:
+def test_generated_requests_get_only_what_the_document_promises(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", made.app)
     counts: dict[str, int] = {}
     for result in schema.get_all_operations():
@@ -85,6 +85,8 @@ def test_generated_requests_get_only_what_the_document_promises(made: Made) -> N
         given(case=operation.as_strategy())(run)()
     assert set(counts) == {f"{method.upper()} {path}" for path, item in document()["paths"].items() for method in item if method != "parameters"} - {"GET /api/openapi.json"}, counts  # the document itself is what schemathesis reads
     assert sum(counts.values()) > 100, counts
+    with capsys.disabled():
+        print(f"\nschemathesis: {sum(counts.values())} cases over {len(counts)} operations, {len(CHECKS)} checks each, 0 failures")
 
 
 PARTS = (
@@ -100,7 +102,7 @@ def hostile() -> list[str]:
     return ["".join([*chance.sample(PARTS, chance.randint(1, 4)), MARK, chance.choice(PARTS)]) for _ in range(HOSTILE)]
 
 
-def test_hostile_strings_in_every_text_field_break_nothing_and_are_never_echoed_unescaped(made: Made) -> None:
+def test_hostile_strings_in_every_text_field_break_nothing_and_are_never_echoed_unescaped(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
     broken, echoed, seen = [], [], 0
     for number, text in enumerate(hostile()):
         if number % 10 == 0:  # a new browser, or its page would grow by every message
@@ -129,6 +131,8 @@ def test_hostile_strings_in_every_text_field_break_nothing_and_are_never_echoed_
                 echoed.append((response.request.path, text))
             if any(MARK in value or "\n" in value for value in response.headers.values()):
                 echoed.append(("header", text))
+    with capsys.disabled():
+        print(f"\nhostile strings: {HOSTILE} in {seen} requests, answers of 500 and above {len(broken)}, unescaped echoes {len(echoed)}")
     assert seen == HOSTILE * 11
     assert broken == []
     assert echoed == []

@@ -195,6 +195,51 @@ def test_a_read_only_database_reads_and_refuses(postgres: Postgres) -> None:
     store.engine.dispose()
 
 
+def test_nothing_deleted_is_left_in_postgresql(postgres: Postgres) -> None:
+    """In no row at once; in no heap file once VACUUM FULL has written the tables anew (docs/privacy.md says what VACUUM alone leaves)."""
+    needle = "zebra5f0c2b"
+    store = Store(postgres.url, postgres.url, expire_after=100)
+    metadata.create_all(store.engine)
+    postgres.execute("CREATE TABLE events (id SERIAL PRIMARY KEY, sender_id VARCHAR, timestamp FLOAT, data TEXT)")
+
+    def talk(text: str) -> str:
+        conversation_id = store.create("en", "US", "web", {**REPLY, "text": text})
+        conversation = store.get(conversation_id)
+        assert conversation
+        turn = store.arrive(conversation, text, None)
+        assert turn and store.answer(conversation, turn, {"reply_id": "r_2", "text": text}, {"why": text})
+        store.add_feedback(conversation, {"reply_id": "r_2", "helpful": False, "build": "0" * 12, "comment": text})
+        store.add_unanswered(conversation, text, "0" * 12)
+        with store.rasa.begin() as db:
+            db.execute(sa.text("INSERT INTO events (sender_id, timestamp, data) VALUES (:s, 1, :d)"), {"s": conversation.sender, "d": text})
+        return conversation_id
+
+    def rows() -> set[str]:
+        tables = [*metadata.tables, "events"]
+        return {t for t in tables if postgres.execute(f"SELECT count(*) FROM {t} AS t WHERE t::text LIKE '%{needle}%'") != "0"}
+
+    def files() -> int:
+        postgres.execute("CHECKPOINT")
+        return sum(needle.encode() in p.read_bytes() for p in (postgres.folder / "data" / "base").rglob("*") if p.is_file())
+
+    talk("another patient's words")
+    deleted, expired = talk(f"{needle} one"), talk(f"{needle} two")
+    kept = talk("the words of a third")
+    assert rows() == {"conversations", "messages", "feedback", "unanswered", "events"} and files() >= 5
+    store.delete(deleted)
+    postgres.execute(f"UPDATE conversations SET expires_at = 1 WHERE key = '{key_of(expired)}'")
+    postgres.execute(f"UPDATE feedback SET at = 1 WHERE conversation = '{key_of(expired)}'")  # kept by the clinic's leave until its own end
+    postgres.execute(f"UPDATE unanswered SET at = 1 WHERE conversation = '{key_of(expired)}'")
+    assert store.sweep() == 1
+    assert rows() == set()
+    postgres.execute("VACUUM FULL")
+    assert files() == 0
+    found = store.get(kept)
+    assert found and len(store.transcript(found)) == 3
+    assert needle not in (postgres.folder / "log").read_text("utf-8", "replace")
+    store.engine.dispose()
+
+
 def test_any_failure_of_the_database_is_503_with_a_time_to_come_back() -> None:
     refusal = refusal_of(OperationalError("SELECT", None, Exception("gone")))
     assert refusal.status == 503 and refusal.retry_after
