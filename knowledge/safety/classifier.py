@@ -15,6 +15,7 @@ examples_es.yml, chooses the thresholds on held-out examples, and writes one .np
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import sys
@@ -27,7 +28,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from knowledge.safety import multilingual
 from knowledge.safety.errors import SafetyContentError
+from knowledge.safety.multilingual import MultilingualEncoder
 from knowledge.safety.normalise import words_of
 from knowledge.safety.rules import CATEGORIES, LANGUAGES, read_yaml, validated
 
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Example", "Examples", "Figures", "WordGroups", "build", "read_examples", "train"]
 
-FORMAT = 4
+FORMAT = 5
 DIMENSIONS = 384
 BUCKETS = 1 << 14  # per kind of piece
 KINDS = ("letters", "words", "groups", "near")
@@ -77,10 +80,10 @@ _ENGLISH = frozenset((
 
 
 class Encoder(Protocol):
-    """What the build needs of an encoder."""
+    """What this module needs of an encoder."""
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """Return unit vectors, float32, shape (len(texts), 384)."""
+        """Return unit vectors, float32, shape (len(texts), dimensions)."""
 
 
 # -- pieces -------------------------------------------------------------------------------------------------------
