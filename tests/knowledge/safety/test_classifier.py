@@ -281,8 +281,8 @@ def test_the_real_examples_are_many_and_balanced(real: Examples) -> None:
 
 
 def test_held_out_figures_of_the_real_examples(real: Examples) -> None:
-    """Loose bounds: a third of the examples and no real encoder. The build's own file holds the true figures."""
-    some = thinned(real, 3)
+    """Loose bounds: a quarter of the examples and no real encoder. The build's own file holds the true figures."""
+    some = thinned(real, 4)
     _, figures = train(some, StandIn().encode([m.text for m in some.messages]), SECOND)
     assert figures.false_takeover <= 0.03
     assert figures.right_category >= 0.75
