@@ -339,7 +339,7 @@ def _safety(made: Path, source: Path, encoder: Encoder, kept: Path, content: Con
 
     ordinary = [p for s in content.statements.values() for p in s.phrasings["en"]][::ORDINARY]
     folder = Path(classifier.__file__).parent
-    inputs = [*sorted((source / "safety").glob("examples_*.yml")), folder / "classifier.py", folder / "normalise.py"]
+    inputs = [*sorted((source / "safety").glob("examples_*.yml")), *(folder / f"{name}.py" for name in ("classifier", "multilingual", "normalise"))]
     digest = hashlib.sha256("".join(sha256(p) for p in inputs if p.exists()).encode() + encoder_id().encode() + json.dumps(ordinary).encode()).hexdigest()[:12]
     weights = kept / f"{digest}.npz"
     if not weights.is_file():

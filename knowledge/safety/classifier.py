@@ -1,8 +1,9 @@
 """The classifier behind the rules: what the rules miss because people tell danger in words of their own.
 
-One linear model per category over the encoder's vector and hashed pieces of the normalised text: character n-grams,
-words and word pairs, and groups of everyday words that mean much the same in both languages. The encoder was made for
-English, so Spanish has its own weights for the vector and its own thresholds, and leans on the pieces.
+Two models are averaged. One is a small network (a layer of hidden units, itself an average of three) over what the message means: the retrieval encoder's vector,
+made for English, and the vector of a multilingual encoder, in which what is learned from an English example holds in Spanish. The
+other is linear over how it is said, in hashed pieces of the normalised text: character n-grams, words and word pairs, and groups of
+everyday words that mean much the same in both languages. Spanish has its own thresholds.
 
 A message has one vector, and in a long one a sentence of danger is a small part of it. So the screen also asks about the
 sentences of a long message one by one, and about its repaired spelling; such parts have thresholds of their own, because
@@ -15,6 +16,7 @@ examples_es.yml, chooses the thresholds on held-out examples, and writes one .np
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import sys
@@ -22,12 +24,14 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from knowledge.safety import multilingual
 from knowledge.safety.errors import SafetyContentError
+from knowledge.safety.multilingual import MultilingualEncoder
 from knowledge.safety.normalise import words_of
 from knowledge.safety.rules import CATEGORIES, LANGUAGES, read_yaml, validated
 
@@ -36,8 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "Example", "Examples", "Figures", "WordGroups", "build", "read_examples", "train"]
 
-FORMAT = 4
-DIMENSIONS = 384
+FORMAT = 5
+ENCODED = 384  # numbers of the retrieval encoder's vector
+DIMENSIONS = ENCODED + multilingual.DIMENSIONS
+SEEDS = (7, 8, 9)  # a network from each start, averaged: one alone depends on its start by several points of recall
+HIDDEN = 96 * len(SEEDS)
 BUCKETS = 1 << 14  # per kind of piece
 KINDS = ("letters", "words", "groups", "near")
 NOTICES = ("low_mood", "soon")
@@ -50,6 +57,7 @@ MAX_FALSE_NOTICE = 0.015  # a notice stands under an answer and costs little whe
 MAX_FALSE_PART_NOTICE = 0.005
 FOLDS = 5
 
+_REMEMBERED = 16  # texts read last; a long message has that many sentences
 _MOST_WORDS = 600  # a longer text adds nothing but time; the rules screen it whole
 _NEAR = 6  # words within which two groups count as near each other
 _NEAR_COPY = 0.6  # cosine of words from which two examples go to the same side of the split
@@ -77,10 +85,10 @@ _ENGLISH = frozenset((
 
 
 class Encoder(Protocol):
-    """What the build needs of an encoder."""
+    """What this module needs of an encoder."""
 
     def encode(self, texts: list[str]) -> np.ndarray:
-        """Return unit vectors, float32, shape (len(texts), 384)."""
+        """Return unit vectors, float32, shape (len(texts), dimensions)."""
 
 
 # -- pieces -------------------------------------------------------------------------------------------------------
@@ -199,44 +207,65 @@ def _groups(seen: Sequence[Sequence[str]], mark: str) -> tuple[list[str], list[s
 # -- serving ------------------------------------------------------------------------------------------------------
 
 
+class Network(NamedTuple):
+    """A layer of hidden units over the vectors: hidden (DIMENSIONS, HIDDEN), hidden_bias (HIDDEN,), out (HIDDEN, labels)."""
+
+    hidden: np.ndarray
+    hidden_bias: np.ndarray
+    out: np.ndarray
+
+    def read(self, vectors: np.ndarray) -> np.ndarray:
+        """Return what vectors of shape (…, DIMENSIONS) add to the logits, shape (…, labels)."""
+        return np.asarray(np.maximum(vectors @ self.hidden + self.hidden_bias, 0) @ self.out)
+
+
 class Classifier:
     """Scores a message per category; numpy only, safe to share between threads.
 
     Args:
-        vector: weights of the encoder's vector for English (and all that is not Spanish) and Spanish, shape
-            (2, labels, 384); rows in the order of LABELS.
-        pieces: weights of the pieces, shape (labels, kinds * BUCKETS).
-        bias: shape (2, labels).
+        network: what reads the vectors.
+        pieces: weights of the pieces, shape (labels, kinds * BUCKETS); rows in the order of LABELS.
+        bias: of both models together, for English (and all that is not Spanish) and Spanish, shape (2, labels).
         thresholds: the score from which a label counts, shape (2, labels).
         part_thresholds: the same for a part of a message, or its repaired spelling.
         groups: the word groups that the pieces were made with.
+        second: the multilingual encoder.
         figures: how the training did on held-out examples, as JSON-able values.
     """
 
     def __init__(
         self,
-        vector: np.ndarray,
+        network: Network,
         pieces: np.ndarray,
         bias: np.ndarray,
         thresholds: np.ndarray,
         part_thresholds: np.ndarray,
         groups: WordGroups,
+        second: Encoder,
         figures: Mapping[str, Any] | None = None,
     ) -> None:
         # Rounded here as in the file, so that a classifier just trained and one loaded say the same.
-        self._vector = vector.astype(np.float16).astype(np.float32)
-        self._pieces, self._bias = _half(pieces), bias.astype(np.float32)
+        self._network = Network(*(_half(part) for part in network))
+        self._pieces, self._bias = np.ascontiguousarray(_half(pieces).T), bias.astype(np.float32)  # a row a piece, as they are looked up
         self._thresholds, self._part_thresholds = thresholds.astype(np.float64), part_thresholds.astype(np.float64)
         self.groups = groups
         self.figures = dict(figures or {})
+        self._second = second
+        # a text is asked about up to three times in a row: urgent, notice, scores
+        self._read = functools.lru_cache(maxsize=_REMEMBERED)(self._read_once)
 
     @classmethod
-    def load(cls, path: Path) -> Classifier:
+    def load(cls, path: Path, second: Encoder | None = None) -> Classifier:
         """Read weights that `build` wrote.
+
+        Args:
+            path: the .npz.
+            second: the multilingual encoder; the installed one if not given.
 
         Raises:
             OSError: when the file cannot be opened.
-            ValueError: when it is not a complete file of this format. Nothing in it is ever executed.
+            ValueError: when it is not a complete file of this format, or the multilingual encoder is missing. Nothing in it is ever
+                executed.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -251,7 +280,8 @@ class Classifier:
             if tuple(str(label) for label in part["labels"]) != LABELS:
                 raise ValueError(f"{path.name} knows other categories than this program")
             shapes = {
-                "vector": (2, len(LABELS), DIMENSIONS), "pieces": (len(LABELS), len(KINDS) * BUCKETS),
+                "hidden": (DIMENSIONS, HIDDEN), "hidden_bias": (HIDDEN,), "out": (HIDDEN, len(LABELS)),
+                "pieces": (len(LABELS), len(KINDS) * BUCKETS),
                 "bias": (2, len(LABELS)), "thresholds": (2, len(LABELS)), "part_thresholds": (2, len(LABELS)),
             }  # fmt: skip
             for name, shape in shapes.items():
@@ -261,7 +291,9 @@ class Classifier:
             figures = json.loads(str(part["figures"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path.name} is not complete ({error})") from error
-        return cls(part["vector"], part["pieces"], part["bias"], part["thresholds"], part["part_thresholds"], groups, figures)
+        network = Network(part["hidden"], part["hidden_bias"], part["out"])
+        second = second or MultilingualEncoder.load()
+        return cls(network, part["pieces"], part["bias"], part["thresholds"], part["part_thresholds"], groups, second, figures)
 
     def save(self, path: Path) -> None:
         """Write the weights as one .npz: half precision, no pickle, the same bytes for the same weights."""
@@ -271,7 +303,7 @@ class Classifier:
                 file,
                 format=np.array(FORMAT),
                 labels=np.array(LABELS),
-                vector=self._vector.astype(np.float16),
+                **{name: part.astype(np.float16) for name, part in self._network._asdict().items()},
                 pieces=self._pieces.T.astype(np.float16),
                 bias=self._bias,
                 thresholds=self._thresholds,
@@ -320,17 +352,21 @@ class Classifier:
         return tuple(label for label in NOTICES if scores[label] >= limits[label])
 
     def _scores(self, vector: np.ndarray, text: str, part: bool = False) -> tuple[dict[str, float], dict[str, float]]:
-        pieces = _pieces(text, self.groups)
+        pieces, second = self._read(text)
         tongue = int(pieces.spanish)
-        logits = self._bias[tongue] + self._vector[tongue] @ np.asarray(vector, dtype=np.float32).reshape(-1)
-        logits = logits + pieces.weights @ self._pieces[pieces.columns]
+        both = np.concatenate([np.asarray(vector, dtype=np.float32).reshape(-1), second])
+        logits = self._bias[tongue] + self._network.read(both) + pieces.weights @ self._pieces[pieces.columns]
         scores = dict(zip(LABELS, (_sigmoid(x) for x in logits.tolist()), strict=True))
         limits = (self._part_thresholds if part else self._thresholds)[tongue]
         return scores, dict(zip(LABELS, limits.tolist(), strict=True))
 
 
-def _half(pieces: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(pieces.astype(np.float16).astype(np.float32).T)  # a row a piece, as they are looked up
+    def _read_once(self, text: str) -> tuple[_Pieces, np.ndarray]:
+        return _pieces(text, self.groups), self._second.encode([text])[0]
+
+
+def _half(weights: np.ndarray) -> np.ndarray:
+    return weights.astype(np.float16).astype(np.float32)
 
 
 def _sigmoid(x: float) -> float:
@@ -429,8 +465,9 @@ def read_examples(folder: Path) -> Examples:
 
 # -- training -----------------------------------------------------------------------------------------------------
 
-_C = 3.0  # inverse strength of the penalty
-_VECTOR_WEIGHT = (1.2, 0.5)  # of the encoder's vector beside the pieces: English, Spanish
+_SHARE = 0.3  # of the network in the average of the two models; its logits spread wider
+_EPOCHS, _DECAY, _STRETCH = 12, 1e-3, 8.0  # of the network; vectors of length 1 are stretched, or it would learn too slowly
+_C = 3.0  # inverse strength of the linear model's penalty
 _KIND_WEIGHT = (1.0, 1.0, 0.7, 0.7)  # of the kinds of pieces
 _OTHER_WEIGHT = 0.2  # an example of another urgent category speaks only a little against this one
 
@@ -456,7 +493,7 @@ class Figures:
     counts: Mapping[str, int]
 
 
-def build(safety_folder: Path, out: Path, encoder: Encoder, ordinary: Sequence[str] = ()) -> None:
+def build(safety_folder: Path, out: Path, encoder: Encoder, ordinary: Sequence[str] = (), second: Encoder | None = None) -> None:
     """Train on the curators' examples and write the weights.
 
     Args:
@@ -464,19 +501,22 @@ def build(safety_folder: Path, out: Path, encoder: Encoder, ordinary: Sequence[s
         out: the .npz to write.
         encoder: the encoder that also serves.
         ordinary: English questions that are no danger, from the statements' phrasings.
+        second: the multilingual encoder; the installed one if not given.
 
     Raises:
         SafetyContentError: when an example file is broken or holds too little.
     """
     examples = read_examples(safety_folder)
+    second = second or MultilingualEncoder.load()
+    texts = [*(e.text for e in examples.messages), *ordinary]
     try:
-        classifier, _ = train(examples, encoder.encode([*(e.text for e in examples.messages), *ordinary]), ordinary)
+        classifier, _ = train(examples, encoder.encode(texts), second, ordinary)
     except ValueError as error:
         raise SafetyContentError(safety_folder / "examples_en.yml", None, None, f"{error}.", "add examples.") from error
     classifier.save(out)
 
 
-def train(examples: Examples, vectors: np.ndarray, ordinary: Sequence[str] = ()) -> tuple[Classifier, Figures]:
+def train(examples: Examples, vectors: np.ndarray, second: Encoder, ordinary: Sequence[str] = ()) -> tuple[Classifier, Figures]:
     """Train, choose thresholds on held-out examples, and measure.
 
     Every example is scored once by models that saw neither it nor a near copy of it; the thresholds come from those scores.
@@ -485,48 +525,47 @@ def train(examples: Examples, vectors: np.ndarray, ordinary: Sequence[str] = ())
 
     Args:
         examples: labelled messages and word groups.
-        vectors: encoder vectors of the messages, then of the ordinary questions, shape (texts, 384).
+        vectors: the retrieval encoder's vectors of the messages, then of the ordinary questions, shape (texts, 384).
+        second: the multilingual encoder.
         ordinary: further English messages without danger.
 
     Raises:
         ValueError: when a label has too few different examples.
     """
     messages = examples.messages
-    labels = np.array([e.label for e in messages])
-    features, tongue = _matrix([*(e.text for e in messages), *ordinary], examples.groups, vectors)
-    features, beside, tongue = features[: len(messages)], features[len(messages) :], tongue[: len(messages)]
-    fold = _folds(messages, features)
-    logits, weights, bias = _cross_fitted(features, labels, fold, beside)
-    figures = _figures(messages, labels, tongue, logits, fold)
-    english, other, rest = np.split(weights, [DIMENSIONS, 2 * DIMENSIONS], axis=1)
+    count = len(messages)
+    labels = np.array([*(e.label for e in messages), *("none" for _ in ordinary)])
+    texts = [*(e.text for e in messages), *ordinary]
+    if vectors.shape != (len(texts), ENCODED):
+        raise ValueError(f"the encoder gave vectors of shape {vectors.shape}")
+    meant = np.hstack([np.asarray(vectors, dtype=np.float32), second.encode(texts)])
+    said, tongue = _matrix(texts, examples.groups)
+    fold = _folds(messages, said[:count])
+    held_out = np.zeros((count, len(LABELS)))
+    for number in sorted(set(fold.tolist())):
+        outside = np.flatnonzero(fold == number)
+        inside = np.setdiff1d(np.arange(len(texts)), outside)
+        network, weights, bias = _fit(meant[inside], said[inside], labels[inside])
+        held_out[outside] = network.read(meant[outside]) + said[outside] @ weights.T + bias
+    network, weights, bias = _fit(meant, said, labels)
+    labels, tongue = labels[:count], tongue[:count]
+    figures = _figures(messages, labels, tongue, held_out, fold)
     sigmoid = np.vectorize(_sigmoid)
     classifier = Classifier(
-        np.stack([english * _VECTOR_WEIGHT[0], other * _VECTOR_WEIGHT[1]]),
-        rest[:, :-1] * np.repeat(_KIND_WEIGHT, BUCKETS),
-        np.stack([bias, bias + rest[:, -1]]),
-        sigmoid(_thresholds(logits, labels, tongue)),
-        sigmoid(_thresholds(logits, labels, tongue, MAX_FALSE_PART, MAX_FALSE_PART_NOTICE)),
+        network,
+        weights[:, :-1] * np.repeat(_KIND_WEIGHT, BUCKETS),
+        np.stack([bias, bias + weights[:, -1]]),
+        sigmoid(_thresholds(held_out, labels, tongue)),
+        sigmoid(_thresholds(held_out, labels, tongue, MAX_FALSE_PART, MAX_FALSE_PART_NOTICE)),
         examples.groups,
+        second,
         asdict(figures),
     )
     return classifier, figures
 
 
-def _cross_fitted(features: csr_matrix, labels: np.ndarray, fold: np.ndarray, beside: csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return held-out logits, and weights and bias trained on everything; rows `beside` are in every training, as "none"."""
-    from scipy.sparse import vstack
-
-    calm = np.full(beside.shape[0], "none")
-    held_out = np.zeros((len(labels), len(LABELS)))
-    for number in sorted(set(fold.tolist())):
-        outside = fold == number
-        weights, bias = _fit(vstack([features[~outside], beside]).tocsr(), np.concatenate([labels[~outside], calm]))
-        held_out[outside] = features[outside] @ weights.T + bias
-    return held_out, *_fit(vstack([features, beside]).tocsr(), np.concatenate([labels, calm]))
-
-
-def _matrix(texts: Sequence[str], groups: WordGroups, vectors: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
-    """Return the features and who is Spanish. Columns: vector if English, if Spanish; pieces; one if Spanish."""
+def _matrix(texts: Sequence[str], groups: WordGroups) -> tuple[csr_matrix, np.ndarray]:
+    """Return the pieces, with one more column that is 1 in Spanish, and who is Spanish."""
     from scipy.sparse import csr_matrix, hstack
 
     found = [_pieces(t, groups) for t in texts]
@@ -535,12 +574,7 @@ def _matrix(texts: Sequence[str], groups: WordGroups, vectors: np.ndarray) -> tu
     columns = np.concatenate([p.columns for p in found])
     values = np.concatenate([p.weights for p in found]) * np.array(_KIND_WEIGHT, dtype=np.float32)[columns // BUCKETS]
     scattered = csr_matrix((values, columns, ends), shape=(len(found), len(KINDS) * BUCKETS))
-    vectors = np.asarray(vectors, dtype=np.float32)
-    if vectors.shape != (len(found), DIMENSIONS):
-        raise ValueError(f"the encoder gave vectors of shape {vectors.shape}")
-    mask = tongue[:, None].astype(np.float32)
-    english, other = vectors * (1 - mask) * _VECTOR_WEIGHT[0], vectors * mask * _VECTOR_WEIGHT[1]
-    return hstack([csr_matrix(english), csr_matrix(other), scattered, csr_matrix(mask)]).tocsr(), tongue
+    return hstack([scattered, csr_matrix(tongue[:, None].astype(np.float32))]).tocsr(), tongue
 
 
 def _folds(messages: Sequence[Example], features: csr_matrix) -> np.ndarray:
@@ -548,7 +582,7 @@ def _folds(messages: Sequence[Example], features: csr_matrix) -> np.ndarray:
     from scipy.sparse import vstack
     from scipy.sparse.csgraph import connected_components
 
-    start = 2 * DIMENSIONS + KINDS.index("words") * BUCKETS
+    start = KINDS.index("words") * BUCKETS
     words = features[:, start : start + BUCKETS]
     limit = _NEAR_COPY * _KIND_WEIGHT[KINDS.index("words")] ** 2
     # block by block: the whole table of likenesses would be far larger than what is kept of it
@@ -560,30 +594,59 @@ def _folds(messages: Sequence[Example], features: csr_matrix) -> np.ndarray:
     return np.array([zlib.crc32(first[number].encode("utf-8", "replace")) % FOLDS for number in cluster.tolist()])
 
 
-def _fit(features: csr_matrix, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a model per label and one for "any danger"; a category's logit is the mean of its own and that one's.
+def _fit(meant: np.ndarray, said: csr_matrix, labels: np.ndarray) -> tuple[Network, np.ndarray, np.ndarray]:
+    """Fit both models; returns them weighted for their sum: the network, the linear weights, and the bias of both.
 
-    Whether somebody is in danger is easier to tell than in which way, and each example of danger teaches it.
+    Both learn every label and "any danger"; a category's logit is the mean of its own and that one's. Whether somebody is in danger is
+    easier to tell than in which way, and each example of danger teaches it.
     """
+    urgent = np.isin(labels, CATEGORIES)
+    targets = {label: labels == label for label in LABELS} | {"any": urgent}
+    for name, mine in targets.items():
+        if mine.all() or not mine.any():
+            raise ValueError(f"too few different examples to learn {name}")
+    network, of_network = _network(meant, targets)
+    weights, of_linear = _linear(said, targets, urgent)
+    return network._replace(out=network.out * _SHARE), weights * (1 - _SHARE), of_network * _SHARE + of_linear * (1 - _SHARE)
+
+
+def _with_any(own: np.ndarray) -> np.ndarray:
+    """Rows of LABELS and "any" → rows of LABELS, where categories are averaged with "any"."""
+    out = own[:-1].copy()
+    out[: len(CATEGORIES)] = (out[: len(CATEGORIES)] + own[-1]) / 2
+    return out
+
+
+def _network(meant: np.ndarray, targets: Mapping[str, np.ndarray]) -> tuple[Network, np.ndarray]:
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    parts = []
+    for seed in SEEDS:
+        model = MLPClassifier((HIDDEN // len(SEEDS),), alpha=_DECAY, batch_size=64, max_iter=_EPOCHS, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early on purpose
+            model.fit(meant * np.float32(_STRETCH), np.column_stack(list(targets.values())).astype(int))
+        (hidden, out), (hidden_bias, bias) = model.coefs_, model.intercepts_
+        parts.append((hidden * _STRETCH, hidden_bias, _with_any(out.T).T / len(SEEDS), _with_any(bias) / len(SEEDS)))
+    hiddens, hidden_biases, outs, biases = zip(*parts, strict=True)
+    return Network(np.hstack(hiddens), np.concatenate(hidden_biases), np.vstack(outs)), np.sum(biases, axis=0)
+
+
+def _linear(said: csr_matrix, targets: Mapping[str, np.ndarray], urgent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.linear_model import LogisticRegression
 
-    urgent = np.isin(labels, CATEGORIES)
-
-    def one(target: str) -> tuple[np.ndarray, float]:
-        mine = urgent if target == "any" else labels == target
-        if mine.all() or not mine.any():
-            raise ValueError(f"too few different examples to learn {target}")
-        trust = np.where(~mine & urgent & (target in CATEGORIES), _OTHER_WEIGHT, 1.0)
+    rows = []
+    for name, mine in targets.items():
+        trust = np.where(~mine & urgent & (name in CATEGORIES), _OTHER_WEIGHT, 1.0)
         # The dual solver is five times faster here; it draws from one generator a process, so no threads.
         model = LogisticRegression(C=_C, solver="liblinear", dual=True, tol=0.01, random_state=7, max_iter=2000)
-        model.fit(features, mine, sample_weight=trust)
-        return model.coef_[0], float(model.intercept_[0])
-
-    *own, (any_weights, any_bias) = (one(target) for target in (*LABELS, "any"))
-    weights, bias = np.array([w for w, _ in own]), np.array([b for _, b in own])
-    count = len(CATEGORIES)
-    weights[:count], bias[:count] = (weights[:count] + any_weights) / 2, (bias[:count] + any_bias) / 2
-    return weights, bias
+        model.fit(said, mine, sample_weight=trust)
+        rows.append(np.append(model.coef_[0], model.intercept_[0]))
+    both = _with_any(np.array(rows))
+    return both[:, :-1], both[:, -1]
 
 
 def _thresholds(
@@ -670,7 +733,7 @@ def _main(arguments: Sequence[str]) -> None:
 
     examples = read_examples(Path(__file__).parents[1] / "content" / "safety")
     encoder = Onnx.load(Path(arguments[0]), threads=2)
-    _, figures = train(examples, encoder.encode([e.text for e in examples.messages]))
+    _, figures = train(examples, encoder.encode([e.text for e in examples.messages]), MultilingualEncoder.load())
     print(json.dumps(asdict(figures), indent=2))
 
 
