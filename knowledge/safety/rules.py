@@ -75,6 +75,8 @@ class Rule(_Strict):
         excludes: names of contexts in which a hit does not count.
         not_: phrases of this rule alone that, overlapping a hit, undo it.
         unless: phrases of this rule alone that undo a hit from anywhere in the same sentence.
+        weak: the words mostly mean danger but stand in ordinary messages as well; while there is a classifier it must not
+            speak against the hit (see screen.py).
         danger_sign: the hit is itself a sign that somebody's life is in danger (breathing, waking …).
         topics: for `soon` rules, the contract topics whose statements belong to it.
         reason: for decline rules, the contract's reason.
@@ -94,6 +96,7 @@ class Rule(_Strict):
     excludes: tuple[str, ...] = ()
     not_: tuple[str, ...] = Field(default=(), alias="not")
     unless: tuple[str, ...] = ()
+    weak: bool = False
     danger_sign: bool = False
     topics: tuple[str, ...] = ()
     reason: Reason | None = None
