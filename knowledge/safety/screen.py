@@ -74,7 +74,7 @@ class Finding:
         why: the reason in words, for `knowledge explain`; never shown to patients.
         danger_signs: signs that somebody's life is in danger; the emergency number goes first.
         foreign: the message is quite surely neither English nor Spanish.
-        likely: what weak rules found, until the classifier was asked.
+        likely: what weak rules found, until the classifier was asked; a finding a category, the leading one first.
     """
 
     category: str | None = None
@@ -89,7 +89,7 @@ class Finding:
     why: str = "nothing urgent found"
     danger_signs: bool = False
     foreign: bool = False
-    likely: Finding | None = None
+    likely: tuple[Finding, ...] = ()
 
     @property
     def urgent(self) -> bool:
@@ -198,12 +198,12 @@ class Screen:
         if finding.urgent:
             return finding
         if self.classifier is None:
-            return finding.likely or finding
+            return finding.likely[0] if finding.likely else finding
         try:
             return self._classified(text, finding, [r for r in recent if isinstance(r, str)][-_RECENT:], vector)
         except Exception as error:
             _log.error("the safety classifier failed on a message of %d characters: %s", len(text), type(error).__name__)
-            return finding.likely or finding
+            return finding.likely[0] if finding.likely else finding
 
     def guess_language(self, text: str) -> Guess:
         """Return the guess at the language of `text`."""
@@ -229,7 +229,10 @@ class Screen:
         if sure or (hits and (self.classifier is None or self.encoder is None)):
             return self._from_hits(sure or hits, views or context_views, base, hits)
         if hits:
-            base = replace(base, likely=self._from_hits(hits, views or context_views, base, hits))
+            found = [c for c in _PRIORITY if any(hit.category == c for hit in hits)]
+            base = replace(
+                base, likely=tuple(self._from_hits([h for h in hits if h.category == c], views or context_views, base, hits) for c in found)
+            )
         core = self.core_words.find(text, guess)
         if core is not None:
             return replace(
@@ -249,13 +252,16 @@ class Screen:
         views = [view for window in windows(text) for view in self.normaliser.views(window)]
         repaired = views[1].strip() if len(views) > 1 and len(text) <= _WINDOW else ""
         parts = self._parts(text, repaired, recent, vector, guess)
-        likely, finding = finding.likely, replace(finding, likely=None)
-        if likely is not None:
-            support = self._support(parts)
-            if support is None or support >= _SUPPORT:
-                return replace(likely, why=f"{likely.why} The classifier bears it out.") if support is not None else likely
-            finding = replace(finding, why=f"{finding.why}; weak {likely.why} The classifier speaks against it.")
         found = self._classify(parts)
+        likely, finding = finding.likely, replace(finding, likely=())
+        if likely:
+            chosen = next((one for one in likely if found and one.category == found[0]), likely[0])
+            support = self._support(parts)
+            if support is None:
+                return chosen
+            if support >= _SUPPORT:
+                return replace(chosen, why=f"weak {chosen.why} The classifier does not speak against it ({support:.2f} of its threshold).")
+            finding = replace(finding, why=f"{finding.why}; weak {chosen.why} The classifier speaks against it ({support:.2f} of its threshold).")
         if found is None:
             return self._with_notices(finding, parts)
         category, score, threshold = found
