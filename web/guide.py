@@ -199,7 +199,7 @@ class Guide:
                 recent = conversation.recent if conversation else ()
                 if recent:
                     together = self.screen.check_rules(incoming.text, recent)
-                    finding = together if together.urgent else finding
+                    finding = together if together.urgent or together.likely else finding
         except Crowded:  # the database hangs; the classifier needs none
             conversation, recent, store_error = None, (), True
         with self.stage("classify"):

@@ -340,6 +340,16 @@ class Classifier:
         best = max(over, key=lambda c: _logit(scores[c]) - _logit(limits[c]))
         return best, scores[best], limits[best]
 
+    def nearness(self, vector: np.ndarray, text: str) -> float:
+        """Return how near the nearest urgent category comes to its threshold, as a share of it; 1 and more where it counts.
+
+        Args:
+            vector: the encoder's vector of `text`, shape (384,).
+            text: the message.
+        """
+        scores, limits = self._scores(vector, text)
+        return max(scores[c] / limits[c] for c in CATEGORIES)
+
     def notice(self, vector: np.ndarray, text: str, part: bool = False) -> tuple[str, ...]:
         """Return those of "low_mood" and "soon" whose score reaches the threshold.
 

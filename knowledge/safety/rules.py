@@ -54,6 +54,7 @@ Subject = Literal["self", "other", "child", "anyone"]
 
 # What `when` adds to a rule's own excludes: a danger that must be there now is not one that is long past or imagined.
 _WHEN_EXCLUDES: Mapping[str, tuple[str, ...]] = {"now": ("past", "hypothetical"), "recent": ("past",), "any": ()}
+_AROUND = 300  # characters to each side of a hit that a context of scope `message` reads
 _MOST_HITS = 12  # Hits looked at per phrase; more of the same add nothing.
 
 
@@ -75,6 +76,8 @@ class Rule(_Strict):
         excludes: names of contexts in which a hit does not count.
         not_: phrases of this rule alone that, overlapping a hit, undo it.
         unless: phrases of this rule alone that undo a hit from anywhere in the same sentence.
+        weak: the words mostly mean danger but stand in ordinary messages as well; while there is a classifier it must not
+            speak against the hit (see screen.py).
         danger_sign: the hit is itself a sign that somebody's life is in danger (breathing, waking …).
         topics: for `soon` rules, the contract topics whose statements belong to it.
         reason: for decline rules, the contract's reason.
@@ -94,6 +97,7 @@ class Rule(_Strict):
     excludes: tuple[str, ...] = ()
     not_: tuple[str, ...] = Field(default=(), alias="not")
     unless: tuple[str, ...] = ()
+    weak: bool = False
     danger_sign: bool = False
     topics: tuple[str, ...] = ()
     reason: Reason | None = None
@@ -123,7 +127,7 @@ class Context(_Strict):
     Attributes:
         id: the name rules use.
         scope: `before` – within `reach` words before the hit, same sentence; `hit` – overlapping the hit;
-            `sentence` – anywhere in a sentence the hit touches; `message` – anywhere.
+            `sentence` – anywhere in a sentence the hit touches; `message` – in the sentences near it too.
         reach: words between the context and the hit, for `before`.
         gap: for `before`, the only words that may stand between; empty means any. Keeps "it doesn't work, I will …" from
             being read as a negation of what follows.
@@ -350,12 +354,13 @@ class Compiled:
             low, high = _sentence(view, span)
             sentence = view[low:high]
             here = span[0] - low, span[1] - low
+            around = view[max(0, span[0] - _AROUND) : span[1] + _AROUND]
             if self.undo is not None and _overlaps(self.undo, sentence, here):
                 return None
             if self.unless is not None and self.unless.search(b" " + sentence):
                 return None
             for ready in self.contexts:
-                if (span == spans[-1] or not ready.context.danger_only) and _applies(ready, view, sentence, here):
+                if (span == spans[-1] or not ready.context.danger_only) and _applies(ready, around, sentence, here):
                     return None
         return Hit(self.rule, self.category, self.language, (start, end), view[start:end].decode().strip())
 
@@ -383,11 +388,11 @@ def _overlaps(find: Any, sentence: bytes, span: tuple[int, int]) -> bool:
     return any(m.start() < span[1] - 1 and m.end() > span[0] + 1 for m in find.finditer(sentence))
 
 
-def _applies(ready: _Ready, view: bytes, sentence: bytes, span: tuple[int, int]) -> bool:
+def _applies(ready: _Ready, around: bytes, sentence: bytes, span: tuple[int, int]) -> bool:
     """Say whether a context holds for the hit at `span` of its `sentence`."""
     scope = ready.context.scope
     if scope == "message":
-        part = view
+        part = around
     elif scope == "before":
         # A hit begins at the space before its first word; the words before it end with that space.
         part = sentence[: span[0] + 1]

@@ -1,6 +1,7 @@
 """The safety screen: is somebody in danger, and if so in which way?
 
-Rules first, then the classifier, then core words of other languages. Nothing here reads the clock, the network or a
+Rules first, then core words of other languages, then the classifier. A rule that is marked weak needs the classifier not to
+speak against it; where nothing can be classified it counts like any other. Nothing here reads the clock, the network or a
 store, and `Screen.check` answers every string; what goes wrong inside is logged without the text and answered
 by whatever part still works.
 """
@@ -37,6 +38,7 @@ _ENCODED = 2000  # characters of which the encoder's tokens hold the most
 _MIXED = re.compile(r"[a-z][\u0370-\u04ff]|[\u0370-\u04ff][a-z]", re.IGNORECASE)  # Latin beside Greek or Cyrillic in one word
 _SENTENCE_END = re.compile(r"[.!?\n]+\s+")
 _SENTENCES, _SENTENCE_WORDS, _LONG_WORDS = 12, 3, 12
+_SUPPORT = 0.4  # share of its threshold that some category must reach for a weak rule to count
 _NEWEST = 0.2  # share of the threshold that the newest message must reach alone, before messages are counted together
 
 # Which category leads when several fit. Suicide and a child keep their own lines although an emergency sign is
@@ -72,6 +74,7 @@ class Finding:
         why: the reason in words, for `knowledge explain`; never shown to patients.
         danger_signs: signs that somebody's life is in danger; the emergency number goes first.
         foreign: the message is quite surely neither English nor Spanish.
+        likely: what weak rules found, until the classifier was asked; a finding a category, the leading one first.
     """
 
     category: str | None = None
@@ -86,6 +89,7 @@ class Finding:
     why: str = "nothing urgent found"
     danger_signs: bool = False
     foreign: bool = False
+    likely: tuple[Finding, ...] = ()
 
     @property
     def urgent(self) -> bool:
@@ -190,14 +194,16 @@ class Screen:
             return _last_resort(text)
 
     def classify(self, text: str, finding: Finding, recent: Sequence[str] = (), vector: np.ndarray | None = None) -> Finding:
-        """The second step of `check`: what the classifier adds where the first step found nothing urgent."""
-        if finding.urgent or self.classifier is None:
+        """The second step of `check`: what the classifier adds, and whether it bears weak rules out."""
+        if finding.urgent:
             return finding
+        if self.classifier is None:
+            return finding.likely[0] if finding.likely else finding
         try:
             return self._classified(text, finding, [r for r in recent if isinstance(r, str)][-_RECENT:], vector)
         except Exception as error:
             _log.error("the safety classifier failed on a message of %d characters: %s", len(text), type(error).__name__)
-            return finding
+            return finding.likely[0] if finding.likely else finding
 
     def guess_language(self, text: str) -> Guess:
         """Return the guess at the language of `text`."""
@@ -219,8 +225,14 @@ class Screen:
             if not hits:
                 hits = list(self._across(context_views, recent, text))
         base = replace(base, minor=self._minor([*views, *context_views]))
+        sure = [hit for hit in hits if not hit.rule.weak]
+        if sure or (hits and (self.classifier is None or self.encoder is None)):
+            return self._from_hits(sure or hits, views or context_views, base, hits)
         if hits:
-            return self._from_hits(hits, views or context_views, base)
+            found = [c for c in _PRIORITY if any(hit.category == c for hit in hits)]
+            base = replace(
+                base, likely=tuple(self._from_hits([h for h in hits if h.category == c], views or context_views, base, hits) for c in found)
+            )
         core = self.core_words.find(text, guess)
         if core is not None:
             return replace(
@@ -241,6 +253,15 @@ class Screen:
         repaired = views[1].strip() if len(views) > 1 and len(text) <= _WINDOW else ""
         parts = self._parts(text, repaired, recent, vector, guess)
         found = self._classify(parts)
+        likely, finding = finding.likely, replace(finding, likely=())
+        if likely:
+            chosen = next((one for one in likely if found and one.category == found[0]), likely[0])
+            support = self._support(parts)
+            if support is None:
+                return chosen
+            if support >= _SUPPORT:
+                return replace(chosen, why=f"weak {chosen.why} The classifier does not speak against it ({support:.2f} of its threshold).")
+            finding = replace(finding, why=f"{finding.why}; weak {chosen.why} The classifier speaks against it ({support:.2f} of its threshold).")
         if found is None:
             return self._with_notices(finding, parts)
         category, score, threshold = found
@@ -250,9 +271,10 @@ class Screen:
             why=f"classifier: {category} {score:.2f} reaches its threshold {threshold:.2f}",
         )  # fmt: skip
 
-    def _from_hits(self, hits: Sequence[Hit], views: Sequence[str], base: Finding) -> Finding:
+    def _from_hits(self, hits: Sequence[Hit], views: Sequence[str], base: Finding, every: Sequence[Hit]) -> Finding:
+        """Return the finding of `hits`; `every` hit, weak ones too, may say that a life is in danger."""
         categories = {hit.category for hit in hits}
-        danger = "medical_emergency" in categories or any(hit.rule.danger_sign for hit in hits)
+        danger = "medical_emergency" in categories or any(hit.rule.danger_sign for hit in every)
         leading = next(c for c in _PRIORITY if c in categories)
         if leading == "crisis_suicide" and "overdose" in categories:
             danger = True  # something was taken already: the ambulance comes before the talk
@@ -331,6 +353,12 @@ class Screen:
         return [
             _Part(t[:_WINDOW], v, part=n > 0, joined=n >= len(texts)) for n, (t, v) in enumerate(zip([*texts, *joined], vectors, strict=False))
         ]
+
+    def _support(self, parts: Sequence[_Part]) -> float | None:
+        """Return how near some urgent category comes to its threshold in some part, as a share of it; None without parts."""
+        if self.classifier is None or not parts:
+            return None
+        return max(self.classifier.nearness(p.vector, p.text) for p in parts)
 
     def _classify(self, parts: Sequence[_Part]) -> tuple[str, float, float] | None:
         classifier = self.classifier
