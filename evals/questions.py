@@ -55,5 +55,5 @@ def load(*sets: str, split: Split | None = None) -> list[Question]:
 
 
 def labels() -> dict[str, dict[str, Any]]:
-    """Acceptable statements of the in-scope questions (`ids`) and topics right as well (`also`), by question id."""
+    """Acceptable statements of in-scope questions (`ids`) and topics right as well (`also`), by question id; the fourth voice has topics alone."""
     return {e["id"]: e for e in yaml.safe_load((ROOT / "questions" / "labels.yml").read_text("utf-8"))}
