@@ -17,6 +17,7 @@ _THAT = re.compile(r"\b(that|this|these|those|eso|esto|esa|esos|ello)\b", re.IGN
 _POINTS = re.compile(_THAT.pattern + r"|\b(them|the \w+ one)\b", re.IGNORECASE)
 _THEY = re.compile(r"\bthey\b", re.IGNORECASE)  # in a longer message: whoever runs the clinic
 THEY_WORDS = 5
+POINTING = 6  # words; a longer message tells itself what "that" is
 # "that" and "those" for what was said, not "a pain that never goes"
 _SAID = re.compile(r"\b(?:is|was|are|were|do|does|of|for|on|with|about|by|like|why|who|what's) (?:that|those)\b|\b(?:that|those|eso|esto)\W*$|^\W*(?:that|those)\b", re.IGNORECASE)
 _IT = re.compile(r"\b(it|its|it's)\b", re.IGNORECASE)
@@ -25,6 +26,7 @@ _OPENS = re.compile(
     r"(and|an|or|but|so|also|plus|even|what about|how about|what if|same|no|not|sorry|actually|wait|i meant?|compared|why|y|pero|entonces|perdón|lo mismo|qué tal)\b",
     re.IGNORECASE,
 )
+_AGAINST = re.compile(r"^\W*(no|not|same|compared|sorry|i meant?)\b", re.IGNORECASE)  # says more of the last subject
 _ASKS = re.compile(r"^\W*(what|who|how|when|where|which|is|are|does|do|can|qué|quién|cómo|cuándo|dónde|es)\b", re.IGNORECASE)
 # the aspect a topic is about: what "and fibro?" asks after an answer on that topic; the longest prefix counts
 _ASPECT_OF = {
@@ -86,17 +88,17 @@ class Reader:
         return follows >= 0.3 or bool(_OPENS.search(text) or _POINTS.search(text) or _IT.search(text)) or len(text.split()) <= 3
 
     def points(self, text: str) -> bool:
-        """Whether a short message points at what was said before."""
-        return len(text.split()) <= SHORT and bool(_SAID.search(text))
+        """Whether a short message does no more than point at what was said before."""
+        return len(text.split()) <= POINTING and bool(_SAID.search(text))
 
     def opens(self, text: str) -> bool:
         """Whether a message goes on with what was said before, or is too short to stand alone."""
         return bool(_OPENS.search(text)) or len(text.split()) <= 3
 
     def hollow(self, text: str) -> bool:
-        """Whether a message names no aspect, or goes on ("and …") with one that anything can have."""
+        """Whether a message names no aspect, or goes on ("and …", "… is that") with one that anything can have."""
         aspects = {i for kind, i in self._namer.mentions(text) if kind == "aspects"}
-        return not aspects or (aspects <= _GENERIC and bool(_OPENS.search(text)))
+        return not aspects or (aspects <= _GENERIC and bool(_OPENS.search(text) or _SAID.search(text)))
 
     def about(self, text: str) -> str | None:
         """Whether ketamine helps the condition that a message names; None when it names none."""
@@ -152,7 +154,7 @@ class Reader:
                 return [anchored, *made, own]
             return [*made, own, anchored] if opens or points else [own, *made, anchored]
         rest = _OPENS.sub("", text).strip(" ,.?!")
-        if opens and not points and not _IT.search(text) and rest:
+        if opens and not points and rest and not (_IT.search(text) or _AGAINST.search(text)):
             # "and if you're expecting": a subject that the lexicon has no name for, or more on the last one
             return [Reading(f"ketamine {rest}", "turned"), anchored, own]
         if points or opens:
@@ -200,7 +202,8 @@ class Reader:
             medicine=self._name("medicines", medicine) or ("other medicines" if entry.id == "interaction" else "ketamine"),
             route=self._name("routes", route) or "",
         )
-        return Reading(" ".join(filled.split()).replace(" ?", "?"), "composed", _TOPIC_OF.get(entry.id))
+        topic = "practical.routes" if entry.id == "benefit" and names["routes"] and route != "iv" else _TOPIC_OF.get(entry.id)
+        return Reading(" ".join(filled.split()).replace(" ?", "?"), "composed", topic)
 
     def _aspect_of(self, context: Context) -> str:
         if context.aspect:

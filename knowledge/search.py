@@ -200,13 +200,10 @@ class Search:
         candidates = [self._candidate(i, total, cosine, bm25, fused, signals, foreign) for i in order]
         if not candidates:
             return Found(prepared, entities, (), 0.0)
-        likely = np.sort(odds / odds.sum())[::-1]
         request = self._requests.logits(prepared, query)
         features = {
             "topic_logit": float(logits[:-1].max()),
-            "scope_logit": float(logits[-1]),
             "topic_p": float((odds / odds.sum())[self._topics.index(candidates[0].topic)]),
-            "two_topics_p": float(likely[:2].sum()),
             "outside": float(request[REQUESTS.index("outside")] - request[REQUESTS.index("question")]),
             "known": self._known(prepared),
         }
@@ -235,20 +232,14 @@ class Search:
 
     def _calibrated(self, query: str, entities: Entities, candidates: tuple[Candidate, ...], of_message: dict[str, float]) -> Found:
         first = candidates[0]
-        near = candidates[:10]
-        others = [c.score for c in candidates if c.topic != first.topic]
         features = {
             "cosine": first.cosine,
             "best_cosine": max(c.cosine for c in candidates),
             "bm25": first.bm25,
-            "margin": first.score - others[0] if others else 0.5,
-            "agreement": sum(c.topic == first.topic for c in near) / len(near),
             **of_message,
-            "names_ketamine": float("ketamine" in entities.medicines or "esketamine" in entities.medicines),
-            "words": float(min(len(query.split()), 30)) / 30,
         }
         weights = self.calibration["weights"]
-        z = self.calibration["bias"] + sum(weight * features[name] for name, weight in weights.items())
+        z = self.calibration["bias"] + sum(weights.get(name, 0.0) * value for name, value in features.items())
         # what is nearly to the letter a curated phrasing needs no estimate
         confidence = 1.0 if first.cosine >= VERBATIM else float(1 / (1 + np.exp(-z)))
         return Found(
@@ -280,11 +271,14 @@ class Search:
             leads = bottom.score >= first.score - self.calibration["lead_gap"]
             chosen = [bottom, *rest][:limit] if leads else [*rest[: limit - 1], bottom]
         topics = {c.topic for c in chosen}
-        other = max((c for c in same if c.topic not in topics), key=self._fit, default=None)
-        if len(topics) == 1 and other and self._fit(other) >= max(self._fit(c) for c in chosen):
-            # the topic classifier spoke for one topic, the words fit another as well: both are shown
-            chosen = [*chosen[: limit - 1], other]
-        return chosen
+        if len(topics) > 1:
+            return chosen
+        # the topic classifier spoke for one topic, the words fit another as well; or another is not far behind: both are shown
+        others = [c for c in same if c.topic not in topics]
+        other = max(others, key=self._fit, default=None)
+        if other and self._fit(other) < max(self._fit(c) for c in chosen):
+            other = next((c for c in others if c.score >= first.score - self.calibration["other_gap"]), None)
+        return [*chosen[: limit - 1], other] if other else chosen
 
     def _fit(self, c: Candidate) -> float:
         """Score without the topic classifier's part."""
