@@ -38,6 +38,12 @@ class Question:
         """Topics on which a first statement is right."""
         return list(self.label.get("topics") or ())
 
+    @property
+    def parts(self) -> list[list[str]]:
+        """Topics of each part of a multi-part question; empty for the others."""
+        parts = self.label.get("parts")
+        return parts if isinstance(parts, list) else [[t] for t in self.topics] if parts else []
+
 
 def load(*sets: str, split: Split | None = None) -> list[Question]:
     """Questions of some sets, of one split or both."""
@@ -55,5 +61,5 @@ def load(*sets: str, split: Split | None = None) -> list[Question]:
 
 
 def labels() -> dict[str, dict[str, Any]]:
-    """Acceptable statements of the in-scope questions (`ids`) and topics right as well (`also`), by question id."""
+    """Acceptable statements of in-scope questions (`ids`) and topics right as well (`also`), by question id; the fourth voice has topics alone."""
     return {e["id"]: e for e in yaml.safe_load((ROOT / "questions" / "labels.yml").read_text("utf-8"))}

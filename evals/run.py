@@ -76,7 +76,7 @@ def understanding(server: Server, split: Split, results: Results) -> None:
     inside = load("in_scope", split=split)
     replies = each("in scope", inside, lambda q: server.ask(q.text))
     answered = [r["kind"] in ("answer",) for r in replies]
-    first, shown, wrong = [], [], []
+    first, shown, wrong, parts = [], [], [], []
     for q, r in zip(inside, replies, strict=True):
         label = known.get(q.id, {})
         topics = {*q.topics, *label.get("also", ())}
@@ -87,6 +87,8 @@ def understanding(server: Server, split: Split, results: Results) -> None:
         first.append(right)
         shown.append(bool(set(got) & topics))
         confidence = float(r.get("debug", {}).get("score", 0))
+        if q.parts:
+            parts.append(all(set(got) & set(part) for part in q.parts))
         if r["kind"] == "answer":
             bad = not (right or set(got) & topics or ids & acceptable)
             wrong.append(bad)
@@ -104,6 +106,7 @@ def understanding(server: Server, split: Split, results: Results) -> None:
     results.share("first statement on the right topic (of all)", first)
     results.share("coverage of in scope", answered)
     results.share("wrong among answered", wrong)
+    results.share("every part of a multi-part question shown", parts)
     far = strictly_far(inside)
     results.share("first statement on the right topic (far from every phrasing)", [f for f, q in zip(first, inside, strict=True) if q.id in far])
     results.share("ordinary questions declined", [r["kind"] == "decline" for r in replies])

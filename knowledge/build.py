@@ -9,7 +9,8 @@ content/            crisis contacts, safety rules and wording, as curators wrote
 encoder/            model.onnx, tokenizer.json
 index.faiss         one vector a statement text and phrasing
 rows.json           which statement, language and text each vector belongs to
-scope.npz           linear topic classifier with one more class for "out of scope"
+topics.npz          linear topic classifier with one more class for "out of scope"
+requests.npz        linear classifier: question, out of scope, individual advice
 safety.npz          weights of the safety classifier
 training.json       phrasings and lexicon for the dialogue
 rasa/               the dialogue model trained from it (outside the manifest: training stamps the time)
@@ -36,7 +37,7 @@ from knowledge import tuning
 from knowledge.content import CONTENT, Content, read_yaml
 from knowledge.encoder import Encoder
 from knowledge.errors import BuildCorrupt, BuildError, BuildMissing
-from knowledge.topics import TopicClassifier
+from knowledge.topics import REQUESTS, TextClassifier
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
@@ -298,6 +299,7 @@ def _index(made: Path, content: Content, encoder: Encoder, dialogue: dict[str, d
     data = [{"statement": r[0], "language": r[1], "kind": r[2], "text": t} for r, t in zip(rows, texts, strict=True)]
     (made / "rows.json").write_text(json.dumps(data, ensure_ascii=False, indent=0), "utf-8")
     _topics(made, content, encoder, data, vectors, dialogue)
+    _requests(made, encoder, data, vectors, dialogue)
     training = {
         "phrasings": [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps[:: max(1, len(ps) // TAUGHT)][:TAUGHT]],
         "examples": dialogue,
@@ -319,7 +321,17 @@ def _topics(
     topics = topics_of(content)
     labels = [topics.index(content.statements[r["statement"]].topic) for r in rows] + [len(topics)] * len(outside)
     texts = [r["text"] for r in rows] + outside
-    TopicClassifier.train(texts, np.vstack([vectors, encoder.encode(outside)]), labels).save(made / "topics.npz")
+    TextClassifier.train(texts, np.vstack([vectors, encoder.encode(outside)]), labels).save(made / "topics.npz")
+
+
+def _requests(made: Path, encoder: Encoder, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]) -> None:
+    """Train the request classifier: every text a statement answers is a question, as are the examples of questions."""
+    kinds = {"out_of_scope_near": "outside", "out_of_scope_far": "outside", "ask_general": "question", "followup": "question"}
+    asked = {intent: "advice" if intent.startswith("advice_") else kinds.get(intent) for intent in dialogue}
+    examples = [(t, kind) for intent, by in dialogue.items() if (kind := asked[intent]) for ts in by.values() for t in ts]
+    texts = [r["text"] for r in rows] + [t for t, _ in examples]
+    labels = [REQUESTS.index("question")] * len(rows) + [REQUESTS.index(kind) for _, kind in examples]
+    TextClassifier.train(texts, np.vstack([vectors, encoder.encode([t for t, _ in examples])]), labels).save(made / "requests.npz")
 
 
 def _encode_with_progress(encoder: Encoder, texts: list[str], step: int = 1024) -> np.ndarray:

@@ -10,17 +10,23 @@ from knowledge.content import Content
 from knowledge.decision import Context
 from knowledge.text import Namer
 
-How = Literal["own", "composed", "anchored"]
+How = Literal["own", "composed", "anchored", "turned"]
 SHORT = 12  # words; a longer message speaks for itself
 # words that point at the last answer; "it" is ketamine as often as it is what was talked of
 _THAT = re.compile(r"\b(that|this|these|those|eso|esto|esa|esos|ello)\b", re.IGNORECASE)
-_POINTS = re.compile(_THAT.pattern + r"|\b(them|they|the \w+ one)\b", re.IGNORECASE)
+_POINTS = re.compile(_THAT.pattern + r"|\b(them|the \w+ one)\b", re.IGNORECASE)
+_THEY = re.compile(r"\bthey\b", re.IGNORECASE)  # in a longer message: whoever runs the clinic
+THEY_WORDS = 5
+POINTING = 6  # words; a longer message tells itself what "that" is
+# "that" and "those" for what was said, not "a pain that never goes"
+_SAID = re.compile(r"\b(?:is|was|are|were|do|does|of|for|on|with|about|by|like|why|who|what's) (?:that|those)\b|\b(?:that|those|eso|esto)\W*$|^\W*(?:that|those)\b", re.IGNORECASE)
 _IT = re.compile(r"\b(it|its|it's)\b", re.IGNORECASE)
 _OPENS = re.compile(
     r"^\W*(?:(?:ok|okay|oh|hmm|right|well|thanks|vale|bueno)\W+)*"
     r"(and|an|or|but|so|also|plus|even|what about|how about|what if|same|no|not|sorry|actually|wait|i meant?|compared|why|y|pero|entonces|perdón|lo mismo|qué tal)\b",
     re.IGNORECASE,
 )
+_AGAINST = re.compile(r"^\W*(no|not|same|compared|sorry|i meant?)\b", re.IGNORECASE)  # says more of the last subject
 _ASKS = re.compile(r"^\W*(what|who|how|when|where|which|is|are|does|do|can|qué|quién|cómo|cuándo|dónde|es)\b", re.IGNORECASE)
 # the aspect a topic is about: what "and fibro?" asks after an answer on that topic; the longest prefix counts
 _ASPECT_OF = {
@@ -30,6 +36,8 @@ _ASPECT_OF = {
     "risk.nausea": "nausea", "risk.addiction": "addiction", "risk": "risk", "practical.cost_insurance": "cost",
     "practical.duration_sessions": "duration", "practical.aftercare_driving": "driving", "practical.what_happens": "procedure",
 }  # fmt: skip
+# the topics that answer an aspect; what every topic has (benefit, risk, duration) is left to the search
+_TOPIC_OF = {aspect: topic for topic, aspect in _ASPECT_OF.items() if aspect not in ("benefit", "risk", "duration", "evidence", "procedure")}
 # nobody asks whether these help pain
 _TAKEN_ALONG = frozenset(
     {"alcohol", "benzodiazepines", "maoi", "lamotrigine", "stimulants", "lithium", "thyroid_hormone", "blood_pressure_medicine", "theophylline", "cyp_medicines"}
@@ -46,8 +54,8 @@ class Reading:
 
     Attributes:
         query: The question in full.
-        how: As asked; made of the lexicon's names; or tied to the last topic.
-        topic: The topic it is tied to, which comes first among equals.
+        how: As asked; made of the lexicon's names; tied to the last topic; or without its "and", as a new subject.
+        topic: The topic it is tied to, or the first part of its name; such come first among equals.
     """
 
     query: str
@@ -79,19 +87,26 @@ class Reader:
             return False
         return follows >= 0.3 or bool(_OPENS.search(text) or _POINTS.search(text) or _IT.search(text)) or len(text.split()) <= 3
 
+    def points(self, text: str) -> bool:
+        """Whether a short message does no more than point at what was said before."""
+        return len(text.split()) <= POINTING and bool(_SAID.search(text))
+
+    def opens(self, text: str) -> bool:
+        """Whether a message goes on with what was said before, or is too short to stand alone."""
+        return bool(_OPENS.search(text)) or len(text.split()) <= 3
+
     def hollow(self, text: str) -> bool:
-        """Whether a message names no aspect, or goes on ("and …") with one that anything can have."""
+        """Whether a message names no aspect, or goes on ("and …", "… is that") with one that anything can have."""
         aspects = {i for kind, i in self._namer.mentions(text) if kind == "aspects"}
-        return not aspects or (aspects <= _GENERIC and bool(_OPENS.search(text)))
+        return not aspects or (aspects <= _GENERIC and bool(_OPENS.search(text) or _SAID.search(text)))
 
     def about(self, text: str) -> str | None:
         """Whether ketamine helps the condition that a message names; None when it names none."""
         conditions = [i for kind, i in self._namer.mentions(text) if kind == "conditions"]
-        return (
-            self._composed({"conditions": conditions, "medicines": [], "routes": [], "aspects": ["benefit"]}, Context(), False)
-            if conditions
-            else None
-        )
+        if not conditions:
+            return None
+        reading = self._composed({"conditions": conditions, "medicines": [], "routes": [], "aspects": ["benefit"]}, Context(), False)
+        return reading.query if reading else None
 
     def readings(self, text: str, named: str, context: Context, follows: float, language: str) -> list[Reading]:
         """The questions a message could stand for, the likeliest first; the first one that finds an answer is meant.
@@ -110,24 +125,24 @@ class Reader:
         things = bool(names["conditions"] or names["medicines"] or names["routes"])
         if language == "es":
             composed = self._composed(names, context if self.leans(text, follows) else Context(), names_ketamine)
-            return [Reading(composed, "composed"), own] if composed else [own]
-        points = bool(_POINTS.search(text))
+            return [composed, own] if composed else [own]
+        points = bool(_POINTS.search(text)) or (bool(_THEY.search(text)) and len(text.split()) <= THEY_WORDS)
         # what names its own thing and its own aspect, or says ketamine and points at nothing, stands for itself
         whole = bool(names["aspects"] and (names["conditions"] or names["medicines"])) or (names_ketamine and not _THAT.search(text))
         if whole or not self.leans(text, follows):
             # "her hand is crps. does the drip work on that": the question points at what the message itself told
             told = names["conditions"] and names["aspects"] and _POINTS.search(text) and (names_ketamine or names["routes"] or named != text)
             composed = self._composed(names, Context(), names_ketamine) if told else None
-            return [own, Reading(composed, "composed")] if composed else [own]
+            return [own, composed] if composed else [own]
         opens = bool(_OPENS.search(text)) or follows >= 0.5
         bare = len(text.split()) <= 3 and not _ASKS.search(text)
         if not context.last_topic:
             composed = self._composed(names, Context(), names_ketamine) if (opens or bare) and (things or not self.hollow(text)) else None
-            return [own, Reading(composed, "composed")] if composed else [own]
+            return [own, composed] if composed else [own]
         topic = context.last_topic
         anchored = Reading(self._anchored(text, topic), "anchored", topic)
         composed = self._composed(names, context, names_ketamine)
-        made = [Reading(composed, "composed")] if composed else []
+        made = [composed] if composed else []
         if things:
             if not (opens or points or bare):
                 return [own, *made]
@@ -138,6 +153,10 @@ class Reader:
             if about_it or (set(names["aspects"]) == {"benefit"} and points):
                 return [anchored, *made, own]
             return [*made, own, anchored] if opens or points else [own, *made, anchored]
+        rest = _OPENS.sub("", text).strip(" ,.?!")
+        if opens and not points and rest and not (_IT.search(text) or _AGAINST.search(text)):
+            # "and if you're expecting": a subject that the lexicon has no name for, or more on the last one
+            return [Reading(f"ketamine {rest}", "turned"), anchored, own]
         if points or opens:
             return [anchored, own]
         return [own, anchored] if follows < 0.3 and not _IT.search(text) else [anchored, own]
@@ -154,7 +173,7 @@ class Reader:
         entry = self._content.topics.get(topic)
         return f"{entry.title['en']}: {text}" if entry else text
 
-    def _composed(self, names: dict[str, list[str]], context: Context, names_ketamine: bool) -> str | None:
+    def _composed(self, names: dict[str, list[str]], context: Context, names_ketamine: bool) -> Reading | None:
         """A whole question from the lexicon: what is named now, else what was named before."""
         if names["medicines"] and not set(names["aspects"]) - {"risk"} and (names_ketamine or names["aspects"] or names["medicines"][-1] in _TAKEN_ALONG):
             beside = names["medicines"][-1] != "esketamine"
@@ -183,7 +202,8 @@ class Reader:
             medicine=self._name("medicines", medicine) or ("other medicines" if entry.id == "interaction" else "ketamine"),
             route=self._name("routes", route) or "",
         )
-        return " ".join(filled.split()).replace(" ?", "?")
+        topic = "practical.routes" if entry.id == "benefit" and names["routes"] and route != "iv" else _TOPIC_OF.get(entry.id)
+        return Reading(" ".join(filled.split()).replace(" ?", "?"), "composed", topic)
 
     def _aspect_of(self, context: Context) -> str:
         if context.aspect:

@@ -19,8 +19,8 @@ from knowledge.content import Content
 from knowledge.encoder import Encoder
 from knowledge.schema import REGIONS
 from knowledge.sign import Signatures
-from knowledge.text import Entities, Namer, Preparer, Speller, count_words, parts
-from knowledge.topics import TopicClassifier
+from knowledge.text import Entities, Namer, Preparer, Speller, count_words, parts, words
+from knowledge.topics import REQUESTS, TextClassifier
 
 SIGNAL = {"conditions": (0.06, -0.10), "medicines": (0.05, -0.08), "routes": (0.03, -0.03), "aspects": (0.02, 0.0)}
 FOREIGN = -0.5
@@ -81,16 +81,13 @@ class Found:
         query: The text searched for, repaired.
         entities: What it names.
         candidates: Best first, DEPTH at most.
-        topic_logit: Highest score of the topic classifier.
-        scope_logit: Its score for "out of scope".
-        confidence: Calibrated probability that the first candidate is on the question.
+        confidence: Calibrated probability that what would be shown is on the question.
+        features: What it was computed from.
     """
 
     query: str
     entities: Entities
     candidates: tuple[Candidate, ...]
-    topic_logit: float
-    scope_logit: float
     confidence: float
     features: dict[str, float] = field(default_factory=dict)
 
@@ -126,16 +123,18 @@ class Search:
         self._bm25 = bm25s.BM25()
         self._bm25.index(self._tokens([r["text"] for r in self.rows]), show_progress=False)
         self._preparer = preparer(content, folder)
+        self._base_words = set(count_words(r["text"] for r in self.rows if r["language"] == "en"))
         self.namer = Namer(content.lexicon)
         self._signals = _Signals(content)
         self._bottom_line = np.array([s.bottom_line for s in content.statements.values()], dtype=bool)
         self._regions = {r: np.array([bool(s.regions) and r not in s.regions for s in content.statements.values()], dtype=bool) for r in REGIONS}
         self.calibration: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "calibration.yml").read_text("utf-8"))
-        self._classifier = TopicClassifier.load(folder / "topics.npz")
+        self._classifier = TextClassifier.load(folder / "topics.npz")
+        self._requests = TextClassifier.load(folder / "requests.npz")
         signatures = Signatures(content)
         self.require_signed, self._signatures = require_signed, signatures
         self._hidden = np.array([not self.shows(f"statement:{i}") for i in ids], dtype=bool)
-        topics = topics_of(content)
+        self._topics = topics = topics_of(content)
         self._topic = np.array([topics.index(s.topic) for s in content.statements.values()])
 
     @classmethod
@@ -166,6 +165,12 @@ class Search:
         vector: np.ndarray = self.encoder.encode([text])[0]
         return vector
 
+    def request(self, text: str, vector: np.ndarray | None = None) -> dict[str, float]:
+        """Probability of each of REQUESTS for a repaired text and its vector (384,); encoded here when absent."""
+        logits = self._requests.logits(text, self.encode(text) if vector is None else vector)
+        odds = np.exp(logits - logits.max())
+        return dict(zip(REQUESTS, (odds / odds.sum()).tolist(), strict=True))
+
     def find(self, prepared: str, vector: np.ndarray | None = None, region: str | None = None) -> Found:
         """Rank statements.
 
@@ -193,8 +198,15 @@ class Search:
         order = [i for i in np.argsort(-total, kind="stable")[:DEPTH] if not self._hidden[i]]
         candidates = [self._candidate(i, total, cosine, bm25, fused, signals, foreign) for i in order]
         if not candidates:
-            return Found(prepared, entities, (), float(logits[:-1].max()), float(logits[-1]), 0.0)
-        return self._calibrated(prepared, entities, tuple(candidates), float(logits[:-1].max()), float(logits[-1]))
+            return Found(prepared, entities, (), 0.0)
+        request = self._requests.logits(prepared, query)
+        features = {
+            "topic_logit": float(logits[:-1].max()),
+            "topic_p": float((odds / odds.sum())[self._topics.index(candidates[0].topic)]),
+            "outside": float(request[REQUESTS.index("outside")] - request[REQUESTS.index("question")]),
+            "known": self._known(prepared),
+        }
+        return self._calibrated(prepared, entities, tuple(candidates), features)
 
     def _candidate(
         self, i: int, total: np.ndarray, cosine: np.ndarray, bm25: np.ndarray, fused: np.ndarray, signals: np.ndarray, foreign: np.ndarray
@@ -212,29 +224,27 @@ class Search:
             foreign=bool(foreign[i]),
         )
 
-    def _calibrated(self, query: str, entities: Entities, candidates: tuple[Candidate, ...], topic: float, scope: float) -> Found:
+    def _known(self, prepared: str) -> float:
+        """Share of a text's longer words that the base uses."""
+        longer = [w for w in words(prepared) if len(w) >= 4]
+        return sum(w in self._base_words for w in longer) / len(longer) if longer else 1.0
+
+    def _calibrated(self, query: str, entities: Entities, candidates: tuple[Candidate, ...], of_message: dict[str, float]) -> Found:
         first = candidates[0]
-        others = [c.score for c in candidates if c.topic != first.topic]
         features = {
             "cosine": first.cosine,
             "best_cosine": max(c.cosine for c in candidates),
             "bm25": first.bm25,
-            "margin": first.score - others[0] if others else 0.5,
-            "topic_logit": topic,
-            "scope_logit": scope,
-            "names_ketamine": float("ketamine" in entities.medicines or "esketamine" in entities.medicines),
-            "words": float(min(len(query.split()), 30)) / 30,
+            **of_message,
         }
         weights = self.calibration["weights"]
-        z = self.calibration["bias"] + sum(weights[name] * value for name, value in features.items())
+        z = self.calibration["bias"] + sum(weights.get(name, 0.0) * value for name, value in features.items())
         # what is nearly to the letter a curated phrasing needs no estimate
         confidence = 1.0 if first.cosine >= VERBATIM else float(1 / (1 + np.exp(-z)))
         return Found(
             query=query,
             entities=entities,
             candidates=candidates,
-            topic_logit=topic,
-            scope_logit=scope,
             confidence=confidence,
             features=features,
         )
@@ -260,11 +270,14 @@ class Search:
             leads = bottom.score >= first.score - self.calibration["lead_gap"]
             chosen = [bottom, *rest][:limit] if leads else [*rest[: limit - 1], bottom]
         topics = {c.topic for c in chosen}
-        other = max((c for c in same if c.topic not in topics), key=self._fit, default=None)
-        if len(topics) == 1 and other and self._fit(other) >= max(self._fit(c) for c in chosen):
-            # the topic classifier spoke for one topic, the words fit another as well: both are shown
-            chosen = [*chosen[: limit - 1], other]
-        return chosen
+        if len(topics) > 1:
+            return chosen
+        # the topic classifier spoke for one topic, the words fit another as well; or another is not far behind: both are shown
+        others = [c for c in same if c.topic not in topics]
+        other = max(others, key=self._fit, default=None)
+        if other and self._fit(other) < max(self._fit(c) for c in chosen):
+            other = next((c for c in others if c.score >= first.score - self.calibration["other_gap"]), None)
+        return [*chosen[: limit - 1], other] if other else chosen
 
     def _fit(self, c: Candidate) -> float:
         """Score without the topic classifier's part."""

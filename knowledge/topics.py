@@ -1,7 +1,8 @@
-"""Which topic a question is on: a linear classifier over the sentence vector and the question's words.
+"""Which topic a question is on, and what kind of request a message is: linear classifiers over the sentence vector and the words.
 
 Words tell what the vector blurs ("lidocaine or ketamine" is about alternatives, "is it an opioid" about what ketamine is), and the vector
-what words miss. Trained when a build is made, on every phrasing under its topic; out-of-scope examples are a class of their own, the last.
+what words miss. Both are trained when a build is made, on every phrasing: for topics under its own, with out-of-scope examples as the last
+class; for requests as a question (REQUESTS), beside all that curators wrote as out of scope and as asking for a verdict on one person.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from knowledge.text import words
 WORD_SHARE = 0.7  # length of the word part; the vector's is 1
 STRENGTH = 20.0  # scikit-learn's C: weak regularisation, chosen on the development questions
 MIN_COUNT = 2  # a term seen once tells nothing apart
+REQUESTS = ("question", "outside", "advice")  # classes of the request classifier
 
 
 def terms(text: str) -> list[str]:
@@ -25,7 +27,7 @@ def terms(text: str) -> list[str]:
     return [*single, *(f"{a} {b}" for a, b in zip(single, single[1:], strict=False))]
 
 
-class TopicClassifier:
+class TextClassifier:
     """Multinomial logistic regression; features are the vector (384,) and sublinear tf-idf of terms, scaled to WORD_SHARE.
 
     Args:
@@ -33,7 +35,7 @@ class TopicClassifier:
         idf: Inverse document frequency of each term.
         word_weights: (terms, classes).
         vector_weights: (384, classes).
-        bias: (classes,). The last class is "out of scope".
+        bias: (classes,).
     """
 
     def __init__(self, vocabulary: Sequence[str], idf: np.ndarray, word_weights: np.ndarray, vector_weights: np.ndarray, bias: np.ndarray):
@@ -47,7 +49,7 @@ class TopicClassifier:
         return logits
 
     @classmethod
-    def train(cls, texts: Sequence[str], vectors: np.ndarray, labels: Sequence[int]) -> TopicClassifier:
+    def train(cls, texts: Sequence[str], vectors: np.ndarray, labels: Sequence[int]) -> TextClassifier:
         """Fit on texts, their vectors (n, 384) and class numbers; the same inputs give the same weights."""
         from scipy import sparse
         from sklearn.linear_model import LogisticRegression
@@ -78,7 +80,7 @@ class TopicClassifier:
         )
 
     @classmethod
-    def load(cls, path: Path) -> TopicClassifier:
+    def load(cls, path: Path) -> TextClassifier:
         """Read what `save` wrote; no pickle is read."""
         with np.load(path, allow_pickle=False) as f:
             return cls(f["vocabulary"].tolist(), f["idf"], f["word_weights"], f["vector_weights"], f["bias"])

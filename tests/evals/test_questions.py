@@ -97,8 +97,8 @@ def test_in_scope_questions_name_a_topic() -> None:
     assert [e["id"] for e in entries("in_scope") if not e["topics"]] == []
 
 
-def test_labels_are_for_every_question_in_scope_and_name_statements_that_exist() -> None:
-    assert Counter(e["id"] for e in labels()) == Counter(e["id"] for e in entries("in_scope"))
+def test_labels_are_for_every_question_of_the_first_three_voices_and_name_statements_that_exist() -> None:
+    assert Counter(e["id"] for e in labels()) == Counter(e["id"] for e in entries("in_scope") if not e["id"].startswith("d-"))
     known = {s["id"] for s in statements()}
     assert {i for e in labels() for i in (*e.get("best", ()), *e.get("ids", ()))} - known == set()
 

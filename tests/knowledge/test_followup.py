@@ -71,7 +71,25 @@ def test_a_question_may_point_at_what_the_message_itself_told() -> None:
     assert [r.query for r in READER.readings(text, text, Context(), 0.1, "en")] == [text, "does ketamine drip help crps?"]
 
 
-@pytest.mark.parametrize("text", ["what about that?", "and for how long", "how common is that", "no, the other one", "why"])
+def test_what_goes_on_without_a_name_may_be_a_new_subject() -> None:
+    readings = READER.readings("and if my bowels are slow", "and if my bowels are slow", CRPS, 0.9, "en")
+    assert [r.how for r in readings] == ["turned", "anchored", "own"] and readings[0].query == "ketamine if my bowels are slow"
+    assert [r.how for r in READER.readings("and does that pass", "and does that pass", CRPS, 0.9, "en")] == ["anchored", "own"]
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"), [("is it approved for that", "regulatory"), ("and the cream?", "practical.routes"), ("and the drip?", None), ("what about fibro?", None)]
+)
+def test_an_aspect_leads_to_its_topics(text: str, topic: str | None) -> None:
+    assert READER.readings(text, text, CRPS, 0.9, "en")[0].topic == topic
+
+
+@pytest.mark.parametrize(("text", "points"), [("how risky is that", True), ("and those", True), ("sleep apnoea, does that rule people out", False), ("a pain that never goes", False)])
+def test_pointing_at_what_was_said(text: str, points: bool) -> None:
+    assert READER.points(text) == points
+
+
+@pytest.mark.parametrize("text", ["what about that?", "and for how long", "how common is that", "how risky is that", "no, the other one", "why"])
 def test_hollow_messages(text: str) -> None:
     assert READER.hollow(text)
 
