@@ -89,11 +89,6 @@ def test_with_an_encoder_that_fails_a_weak_rule_counts(screen: Screen, works: bo
     assert judged(screen, 0.0, works=works).check(WEAK).urgent is not works
 
 
-def test_of_several_categories_the_classifier_chooses(screen: Screen) -> None:
-    text = "he holds my medicine and I only get it if I am nice to him, tonight he has the belt out"
-    found = judged(screen, 0.5).check(text)
+def test_the_weak_rules_category_stands_where_the_classifier_names_none(screen: Screen) -> None:
+    found = judged(screen, 0.5).check("he holds my medicine and I only get it if I am nice to him, tonight he has the belt out")
     assert found.category == "abuse_danger"
-    both = "since the clinic this morning he keeps gurgling and then nothing, and the wallpaper is whispering to him"
-    categories = [one.category for one in judged(screen, 0.5).check_rules(both).likely]
-    if len(categories) > 1:
-        assert judged(screen, 1.2, categories[-1]).check(both).category == categories[-1]
