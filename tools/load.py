@@ -54,6 +54,7 @@ STAGES = (
     ("HTTP", ("sanic/", "aiohttp/", "uvloop", "asyncio/", "gunicorn/", "werkzeug/", "flask/", "urllib3/", "/http/", "socket.py", "selectors.py")),
     ("the rest of Rasa", ("rasa/", "bot/")),
 )
+LOOPS = ("run_forever", "run_until_complete", "sanic/server")  # innermost only while compiled code of the loop runs, or waits
 KNEE = 0.95  # of the best throughput
 PAUSE = 0.5  # seconds a client waits before it sends a message again
 
@@ -224,7 +225,10 @@ def shares(stacks: str) -> Counter[str]:
     found: Counter[str] = Counter()
     for line in stacks.splitlines():
         frames, _, count = line.rpartition(" ")
-        stage = next((name for frame in reversed(frames.split(";")) for name, words in STAGES if any(w in frame for w in words)), "Python itself")
+        inner = frames.split(";")[::-1]
+        stage = next((name for frame in inner for name, words in STAGES if any(w in frame for w in words)), "Python itself")
+        if any(word in inner[0] for word in LOOPS):
+            stage = "event loop, waiting included"
         found[stage] += int(count)
     return found
 

@@ -106,6 +106,8 @@ def shared_environment(config: Settings, build: Path) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "RASA_TELEMETRY_ENABLED": "false",
         "SANIC_HOST": "127.0.0.1",
+        # told to stop, Rasa and the action server wait so long for kept connections; nobody waits longer for a reply than 3 s
+        "SANIC_GRACEFUL_SHUTDOWN_TIMEOUT": "5.0",
         "LOG_LEVEL": "WARNING",
         "LOG_LEVEL_LIBRARIES": "ERROR",
         # Rasa's lock on a conversation, where it lives in Redis, outlives a Rasa that was killed: by no more than a turn lasts
@@ -154,7 +156,7 @@ def supervisor_config(started: list[Program], run: Path, logs: Path, shared: dic
     )
     for program in started:
         environment = ",".join(f'{k}="{v.replace("%", "%%")}"' for k, v in {**shared, **program.environment}.items())
-        options = {"stopasgroup": "true", "killasgroup": "true", "stopwaitsecs": "20", **program.options}
+        options = {"stopasgroup": "true", "killasgroup": "true", "stopwaitsecs": "12", **program.options}
         text += (
             f"[program:{program.name}]\ncommand={program.command}\ndirectory={ROOT}\nenvironment={environment}\nautorestart=true\nstartretries=1000000\n"
             f"startsecs=2\nredirect_stderr=true\nstdout_logfile={logs / (program.name + '.log')}\n"

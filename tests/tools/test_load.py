@@ -88,8 +88,9 @@ def test_a_sample_belongs_to_the_innermost_stage() -> None:
     stacks = (
         "main (/x/gunicorn/app.py:1);message (/p/web/guide.py:9);encode (/p/knowledge/encoder.py:3);dot (/x/numpy/core.py:1) 3\n"
         "main (/x/gunicorn/app.py:1);arrive (/p/web/store.py:9);execute (/x/sqlalchemy/engine.py:3) 2\nmain (/p/unknown.py:1) 1\n"
+        "main (/x/rasa/run.py:1);serve (/x/sanic/server/runners.py:9) 4\n"
     )
-    assert load.shares(stacks) == {"encoding": 3, "database": 2, "Python itself": 1}
+    assert load.shares(stacks) == {"encoding": 3, "database": 2, "Python itself": 1, "event loop, waiting included": 4}
 
 
 def test_what_a_process_worked_includes_its_children() -> None:
