@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,12 @@ class MultilingualEncoder:
         """
         out = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for start in range(0, len(texts), _BATCH):
-            part = [t[:_MOST_CHARACTERS].encode("utf-8", "replace").decode("utf-8") for t in texts[start : start + _BATCH]]
+            part = [_plain(t)[:_MOST_CHARACTERS] for t in texts[start : start + _BATCH]]
             out[start : start + len(part)] = self._model.encode(part)
         return out
+
+
+def _plain(text: str) -> str:
+    """Lower case without invisible characters: to this model a message in capitals is another message."""
+    text = unicodedata.normalize("NFKC", text.encode("utf-8", "replace").decode("utf-8")).casefold()
+    return "".join(c for c in text if unicodedata.category(c) != "Cf")

@@ -46,6 +46,12 @@ def test_a_text_has_the_same_vector_alone_among_others_and_in_threads(encoder: M
     assert np.abs(alone - together).max() < 1e-4
 
 
+@pytest.mark.parametrize("changed", ["NO PUEDO RESPIRAR", "\u200bno pue\u200bdo respi\u200drar", "Ｎo puedo respirar"])
+def test_capitals_and_invisible_characters_change_nothing(encoder: MultilingualEncoder, changed: str) -> None:
+    plain, other = encoder.encode(["no puedo respirar", changed])
+    assert np.abs(plain - other).max() < 1e-6
+
+
 def test_other_files_than_the_tested_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(multilingual.SHA256, "weights.npz", "0" * 64)
     with pytest.raises(ValueError, match=r"weights\.npz"):
