@@ -51,6 +51,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     app.register_blueprint(pages)
     app.register_blueprint(embed)
     register_channels(app, settings, parts.guide)
+    app.before_request(_let_others_pass)
     app.before_request(_begin)
     app.after_request(_headers(settings))
     app.register_error_handler(Exception, _on_error)
@@ -82,9 +83,13 @@ def _limits(limiter: Limiter, settings: Settings) -> Any:
     return check
 
 
-def _begin() -> None:
+def _let_others_pass() -> None:
+    """A request without a message holds up nobody: the rules will not be asked."""
     if request.method != "POST" or request.endpoint in _NO_MESSAGE:
-        current_parts().guide.gate.arrivals.past()  # the rules will not be asked
+        current_parts().guide.gate.arrivals.past()
+
+
+def _begin() -> None:
     # a proxy of ours names the request, so that one id runs through all logs
     sent = request.headers.get("X-Request-Id", "") if current_parts().settings.proxies else ""
     g.request_id = sent if _REQUEST_ID.match(sent) else secrets.token_hex(8)
