@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx
 
+from evals.measure import p95
 from knowledge.build import current
 from knowledge.safety.screen import Screen
 from tools.burst import burst
@@ -87,11 +88,6 @@ def per_second(do: Callable[[int], None]) -> float:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(do, range(BURST)))
     return BURST / (time.perf_counter() - started)
-
-
-def p95(times: list[float]) -> float:
-    """95th percentile."""
-    return statistics.quantiles(times, n=20)[-1]
 
 
 def screen_times() -> None:

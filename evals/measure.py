@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,3 +56,8 @@ def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
         i = j
     n, m = len(positive), len(negative)
     return (ranks - n * (n + 1) / 2) / (n * m) if n and m else 0.5
+
+
+def p95(times: Sequence[float]) -> float:
+    """95th percentile."""
+    return statistics.quantiles(times, n=20)[-1]

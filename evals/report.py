@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from pathlib import Path
 
+from evals.marked import write
 from evals.run import Results
 
 
@@ -41,14 +42,9 @@ IN_README = (
 
 def into_readme(results: Results, readme: Path) -> None:
     """Write the chief figures between the README's two result marks."""
-    text = readme.read_text("utf-8")
-    begin, end = "<!-- results -->", "<!-- /results -->"
-    if begin not in text or end not in text:
-        raise ValueError(f"{readme.name} has no result marks")
     rows = ["| figure, test questions | value [95% interval] (hits/cases) |", "| --- | --- |"]
     rows += [f"| {name} | {results.shares[name]} |" for name in IN_README if name in results.shares]
-    head, tail = text.split(begin)[0], text.split(end, 1)[1]
-    readme.write_text(f"{head}{begin}\n" + "\n".join(rows) + f"\n{end}{tail}", "utf-8")
+    write(readme, "results", "\n".join(rows))
 
 
 def plots(results: Results, folder: Path) -> None:

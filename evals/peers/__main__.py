@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from evals.marked import write
 from evals.questions import Question, Split, labels, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +59,8 @@ def one(name: str, split: Split) -> dict[str, str | float]:
     """Figures of one system, by column."""
     import faiss
 
-    from evals.peers.figures import Answer, Wanted, figures, p95
+    from evals.measure import p95
+    from evals.peers.figures import Answer, Wanted, figures
     from evals.peers.systems import Rows, system
 
     faiss.omp_set_num_threads(1)
@@ -152,19 +154,6 @@ def ahead(results: dict[str, dict[str, Any]]) -> str:
         ]
         lines.append(f"- {column}: {'; '.join(better) if better else 'none'}")
     return "\n".join(lines)
-
-
-def write(document: Path, mark: str, text: str) -> None:
-    """Put text between a document's two marks.
-
-    Raises:
-        ValueError: when they are not there.
-    """
-    old = document.read_text("utf-8")
-    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    if begin not in old or end not in old:
-        raise ValueError(f"{document.name} has no marks {mark}")
-    document.write_text(old.split(begin)[0] + f"{begin}\n{text}\n{end}" + old.split(end, 1)[1], "utf-8")
 
 
 def main() -> int:

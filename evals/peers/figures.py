@@ -59,11 +59,6 @@ def among(ids: Sequence[str], right: Collection[str], k: int) -> bool:
     return any(i in right for i in ids[:k])
 
 
-def p95(times: Sequence[float]) -> float:
-    """95th percentile."""
-    return statistics.quantiles(times, n=20)[-1]
-
-
 def figures(
     inside: Sequence[tuple[Wanted, Answer]], near: Sequence[Answer], far: Sequence[Answer], topic_of: dict[str, str]
 ) -> dict[str, str | float]:

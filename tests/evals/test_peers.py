@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from evals.peers.__main__ import COLUMNS, ahead, no_network, table, write
-from evals.peers.figures import Answer, Wanted, among, best_rows, figures, p95, reciprocal_rank
+from evals.marked import write
+from evals.measure import p95
+from evals.peers.__main__ import COLUMNS, ahead, no_network, table
+from evals.peers.figures import Answer, Wanted, among, best_rows, figures, reciprocal_rank
 
 ROOT = Path(__file__).parents[2]
 
