@@ -193,7 +193,8 @@ class Search:
         foreign = self._regions[region] if region else np.zeros(len(self._ids), dtype=bool)
         logits = self._classifier.logits(prepared, query)
         odds = np.exp(logits[:-1] - logits[:-1].max())
-        total = best + signals + weights.topic * (odds / odds.sum())[self._topic] + FOREIGN * foreign
+        likely = odds / odds.sum()
+        total = best + signals + weights.topic * likely[self._topic] + FOREIGN * foreign
         total[self._hidden] = HIDDEN
         order = [i for i in np.argsort(-total, kind="stable")[:DEPTH] if not self._hidden[i]]
         candidates = [self._candidate(i, total, cosine, bm25, fused, signals, foreign) for i in order]
@@ -202,7 +203,7 @@ class Search:
         request = self._requests.logits(prepared, query)
         features = {
             "topic_logit": float(logits[:-1].max()),
-            "topic_p": float((odds / odds.sum())[self._topics.index(candidates[0].topic)]),
+            "topic_p": float(likely[self._topics.index(candidates[0].topic)]),
             "outside": float(request[REQUESTS.index("outside")] - request[REQUESTS.index("question")]),
             "known": self._known(prepared),
         }
