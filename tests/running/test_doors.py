@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from knowledge import door
+from tools.load import family
 from tools.running import Server
 
 pytestmark = pytest.mark.running
@@ -58,15 +59,6 @@ def test_only_the_owner_reads_the_token_and_nothing_tells_it(server: Server) -> 
         assert token.encode() not in (told / "environ").read_bytes() + (told / "cmdline").read_bytes()
 
 
-def children(pid: int) -> set[int]:
-    """A process and all below it."""
-    found = {pid}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found |= children(int(child))
-    return found
-
-
 def listeners(pids: set[int]) -> dict[int, str]:
     """TCP ports on which these processes listen, and the address as /proc writes it."""
     ours = set()
@@ -106,7 +98,7 @@ def reachable(address: str, port: int) -> bool:
 
 def test_only_the_web_port_is_open_beyond_the_loopback(server: Server) -> None:
     """Every TCP port of every process that a start leaves running; the web server is told to serve every address."""
-    found = listeners(children(server.process.pid))
+    found = listeners(family(server.process.pid))
     assert found == {server.ports["port"]: "00000000", server.ports["rasa_port"]: "0100007F", server.ports["actions_port"]: "0100007F"}
     if address := outer_address():
         assert {name for name, port in server.ports.items() if reachable(address, port)} == {"port"}
