@@ -59,19 +59,26 @@ class Cluster(Server):
     shared: dict[str, str]
     database: Postgres
 
-    def configure(self) -> Path:
-        """Write supervisor's file; returns it."""
-        file = self.var / "run" / "supervisor.conf"
-        door.write_private(file, supervisor_config(list(self.programs.values()), self.var / "run", self.var / "log", self.shared))
-        return file
+    @property
+    def build(self) -> Path:
+        """What it was started with."""
+        return Path(self.shared["KETAMINE_GUIDE_BUILD"])
 
     def upgrade(self, name: str, build: Path) -> None:
         """Stop one of our processes as an administrator does (SIGTERM), and start it with another build."""
         old = self.programs[name]
-        command = old.command.replace(self.shared["KETAMINE_GUIDE_BUILD"], str(build))
+        command = old.command.replace(str(self.build), str(build))
         self.programs[name] = replace(old, command=command, environment={**old.environment, "KETAMINE_GUIDE_BUILD": str(build)})
-        control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self.configure()), "update", name]
+        file = configure(self.var, self.programs, self.shared)
+        control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(file), "update", name]
         subprocess.run(control, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def configure(folder: Path, programs: dict[str, Program], shared: dict[str, str]) -> Path:
+    """Write supervisor's file; returns it."""
+    file = folder / "run" / "supervisor.conf"
+    door.write_private(file, supervisor_config(list(programs.values()), folder / "run", folder / "log", shared))
+    return file
 
 
 def missing() -> list[str]:
@@ -178,12 +185,12 @@ def cluster(port: int | None = None, limits: str = "off") -> Iterator[Cluster]:
         raise RuntimeError("the build cannot be served")
     folder = Path(tempfile.mkdtemp(prefix="guide-cluster-"))
     try:
-        programs, shared, ports, database = prepare(config, build, folder, port or free_port(), limits)
-        file = folder / "run" / "supervisor.conf"
-        door.write_private(file, supervisor_config(programs, folder / "run", folder / "log", shared))
+        listed, shared, ports, database = prepare(config, build, folder, port or free_port(), limits)
+        programs = {p.name: p for p in listed}
+        file = configure(folder, programs, shared)
         process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", str(file)], cwd=ROOT, start_new_session=True)  # noqa: S603
         try:
-            server = Cluster(f"http://127.0.0.1:{ports['port']}", folder, ports, process, {p.name: p for p in programs}, shared, database)
+            server = Cluster(f"http://127.0.0.1:{ports['port']}", folder, ports, process, programs, shared, database)
             both = all(wait_ready(f"http://127.0.0.1:{ports[name]}", process, READY_WITHIN) for name in ("web_1", "web_2", "port"))
             if not both:
                 raise RuntimeError("the cluster is not ready:\n" + server.logs()[-3000:])

@@ -278,7 +278,7 @@ def main() -> int:
     failed = False
     started = time.monotonic()
     try:
-        with cluster() as server, tempfile.TemporaryDirectory(dir=server_build(server).parent, prefix=".making-") as folder:
+        with cluster() as server, tempfile.TemporaryDirectory(dir=server.build.parent, prefix=".making-") as folder:
             server.wait_answering()
             print(f"ready after {time.monotonic() - started:.0f} s", flush=True)
             client = Client(server.url, arguments.at_once, PATIENCE)
@@ -290,7 +290,7 @@ def main() -> int:
                     failed |= any(counts[what] for what in ("tables after", "heap files after VACUUM FULL", "logs")) or not counts["heap files before"]
                     continue
                 if name == "upgrade":
-                    build = other_build(server_build(server), Path(folder))
+                    build = other_build(server.build, Path(folder))
                     round_ = Round(tuple(f"{part}-{n}" for n in (1, 2) for part in TWICE), lambda s, part, _, build=build: s.upgrade(part, build), "upgraded")
                 else:
                     round_ = Round(PARTS, *{"kill": (kill, "killed"), "stop": (hang, "stopped for 5 s")}[name])
@@ -309,11 +309,6 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 1 if failed else 0
-
-
-def server_build(server: Cluster) -> Path:
-    """The build that the cluster was started with."""
-    return Path(server.shared["KETAMINE_GUIDE_BUILD"])
 
 
 if __name__ == "__main__":
