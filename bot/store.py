@@ -46,6 +46,10 @@ class TrackerStore(SQLTrackerStore):
             network = {"connect_timeout": 2, "options": "-c statement_timeout=2000"} if self.engine.dialect.name == "postgresql" else {}
             self.engine = sa.create_engine(url, pool_pre_ping=True, connect_args=network)
         self.sessionmaker = sessionmaker(bind=self.engine)
+        if self.engine.dialect.name == "postgresql":
+            # ANALYZE would copy patients' words into PostgreSQL's statistics, where they outlive their rows
+            with self.engine.begin() as db:
+                db.execute(sa.text("ALTER TABLE events ALTER COLUMN data SET STATISTICS 0"))
 
     async def retrieve(self, sender_id: Text) -> Optional[DialogueStateTracker]:
         """The tracker of the latest session, as Rasa's own store gives it; None when there is none."""

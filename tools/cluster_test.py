@@ -202,6 +202,7 @@ def plant(server: Cluster, needle: str) -> dict[str, int]:
         server.client.post(f"{address}/messages", content='{"text": "' + sentence, headers={"Content-Type": "application/json"})
         server.client.post(f"{address}/feedback", json={"reply_id": reply["reply_id"], "helpful": False, "comment": sentence})
     heap = server.database.folder / "data" / "base"
+    server.database.execute("ANALYZE")  # autovacuum does so when it likes; what it copies must not outlive the rows either
     server.database.execute("CHECKPOINT")
     counts = {"tables before": len(found_in_tables(server, needle)), "heap files before": len(found_in_files(heap, [needle]))}
     server.client.delete(f"/api/conversations/{conversations[0]}")

@@ -255,6 +255,18 @@ def test_the_tracker_store_outlives_a_restart_of_postgresql(postgres) -> None:
     store.engine.dispose()
 
 
+def test_no_words_are_in_postgresqls_statistics(postgres) -> None:
+    arguments = {"dialect": "postgresql", "host": "127.0.0.1", "port": postgres.port, "username": "guide", "password": postgres.password, "db": "guide"}
+    for number in range(2):  # each start says it again
+        store = TrackerStore(Domain.empty(), **arguments)
+        for at in range(20):
+            asyncio.run(store.save(DialogueStateTracker.from_events(f"c_{number}_{at}", turn(at))))
+        store.engine.dispose()
+    postgres.execute("ANALYZE")
+    assert "sender_id" in (kept := postgres.execute("SELECT attname FROM pg_stats WHERE tablename = 'events'").split())
+    assert "data" not in kept
+
+
 @pytest.mark.parametrize(
     "result",
     [
