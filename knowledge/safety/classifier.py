@@ -370,7 +370,6 @@ class Classifier:
         limits = (self._part_thresholds if part else self._thresholds)[tongue]
         return scores, dict(zip(LABELS, limits.tolist(), strict=True))
 
-
     def _read_once(self, text: str) -> tuple[_Pieces, np.ndarray]:
         return _pieces(text, self.groups), self._second.encode([text])[0]
 
@@ -632,11 +631,13 @@ def _network(meant: np.ndarray, targets: Mapping[str, np.ndarray]) -> tuple[Netw
 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
 
     parts = []
     for seed in SEEDS:
         model = MLPClassifier((HIDDEN // len(SEEDS),), alpha=_DECAY, batch_size=64, max_iter=_EPOCHS, random_state=seed)
-        with warnings.catch_warnings():
+        # small matrices on two threads take minutes instead of seconds when something else wants a core: the threads wait for each other
+        with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early on purpose
             model.fit(meant * np.float32(_STRETCH), np.column_stack(list(targets.values())).astype(int))
         (hidden, out), (hidden_bias, bias) = model.coefs_, model.intercepts_

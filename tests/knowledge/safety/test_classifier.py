@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from threadpoolctl import threadpool_limits
 
 from knowledge.safety import classifier as module
 from knowledge.safety import multilingual
@@ -43,13 +41,6 @@ SECOND = StandIn(multilingual.DIMENSIONS)
 def thinned(examples: Examples, step: int) -> Examples:
     """Every `step`-th example of each label and language, in file order."""
     return Examples(examples.messages[::step], examples.groups)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small matrices on two threads take minutes instead of seconds when something else uses a core: the threads wait for each other."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture(scope="module")
