@@ -3,8 +3,9 @@
 Python runs one thread at a time. Sixty messages that come together would take turns at every step, and the one from somebody in
 danger would wait for all of them at each of its own steps. So the rules come first: what follows them is let in only while no request
 that has come waits for the rules and no urgent reply is on its way (`Arrivals`), and what may still find danger goes before what only
-answers. A message found urgent waits for nobody. The rules themselves take a fraction of a millisecond: handing a place among sixty
-threads from one to the next costs more than that, so only long texts wait for each other there.
+answers. Among those that wait for the rules, one whose words show danger at a glance goes first. A message found urgent waits for
+nobody. The rules themselves take a fraction of a millisecond: handing a place among sixty threads from one to the next costs more than
+that, so only long texts wait for each other there.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import IntEnum
 
 LONGEST_WAIT = 5.0  # seconds
 LONGEST_HOLD = 0.15  # seconds for which arrivals hold a message up: a client that sends slowly must not do so for longer
 STALLED = 0.05  # seconds after which a request that is not past the rules no longer keeps others from theirs
+_GLANCES = 128  # requests looked at before one is begun
 
 
 class Rank(IntEnum):
@@ -34,26 +37,43 @@ class Crowded(Exception):
     """Raised when a message has waited too long for its turn: what holds the others up does not end."""
 
 
+@dataclass
+class _Request:
+    """One that has come; `danger` is None until its words have."""
+
+    handle: Callable[[int], None]
+    words: Callable[[], str | None]
+    danger: bool | None = None
+
+
 class Arrivals:
-    """Requests that have come and are not past the rules: a few at once, in order of arrival, the others in no thread yet.
+    """Requests that have come and are not past the rules: a few at once, the others in no thread yet.
+
+    Order of arrival, but those that show danger at a glance first.
 
     Args:
         at_once: How many are handled before the rules at the same time.
     """
 
     def __init__(self, at_once: int = 2) -> None:
+        self.glance: Callable[[str], bool] = lambda words: False  # the screen's, once it has loaded
         self.on_last_past: Callable[[], None] = lambda: None
         self._at_once = at_once
         self._lock = threading.Lock()
-        self._waiting: deque[Callable[[int], None]] = deque()
+        self._waiting: deque[_Request] = deque()
         self._begun: dict[int, tuple[float, int]] = {}  # since when, and how many places it takes
         self._mine = threading.local()
         self._number = itertools.count()
 
-    def come(self, handle: Callable[[int], None]) -> None:
-        """One more request; `handle` gives it, with its number, to a thread when its turn comes."""
+    def come(self, handle: Callable[[int], None], words: Callable[[], str | None] = str) -> None:
+        """One more request.
+
+        Args:
+            handle: Gives it, with its number, to a thread when its turn comes.
+            words: What it says; None while that has not come. Asked only when others wait too.
+        """
         with self._lock:
-            self._waiting.append(handle)
+            self._waiting.append(_Request(handle, words))
             self._start()
 
     def begin(self, number: int) -> None:
@@ -92,7 +112,17 @@ class Arrivals:
             while self._waiting and busy < self._at_once:
                 busy += 1
                 self._begun[number := next(self._number)] = (now, 1)
-                self._waiting.popleft()(number)
+                self._next().handle(number)
+
+    def _next(self) -> _Request:
+        if len(self._waiting) > 1:
+            for place, request in enumerate(itertools.islice(self._waiting, _GLANCES)):
+                if request.danger is None and (words := request.words()) is not None:
+                    request.danger = self.glance(words)
+                if request.danger:
+                    del self._waiting[place]
+                    return request
+        return self._waiting.popleft()
 
     def __bool__(self) -> bool:
         """Whether there are any."""

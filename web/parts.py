@@ -64,6 +64,7 @@ class Parts:
         weights = folder / "safety.npz"
         screen = Screen.load(root, encoder, weights if encoder and _intact(folder, "safety.npz") else None)
         contacts = Contacts.load(root / "crisis" / "contacts.yml")
+        ARRIVALS.glance = screen.glance
         answerer = Answerer(content, Wording(root), contacts, folder.name)
         if settings.require_signed and (unsigned := _unsigned(content, root)):
             raise SettingsError(f"KETAMINE_GUIDE_REQUIRE_SIGNED: {len(unsigned)} texts are not signed, first {unsigned[0]}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from typing import Any
+from urllib.parse import unquote_plus
 
 from gunicorn.sock import BaseSocket
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -10,6 +13,26 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from web.gate import ARRIVALS, STALLED
 
 FIRST_BYTES = 0.02  # seconds for which a new connection without a request keeps its place
+_PEEK = 8192  # bytes: headers, and as much of a message as a glance is for
+
+
+def sent(sock: socket.socket) -> str | None:
+    """The words a request holds, without taking it from its connection; None while they have not come, "" when they are not plain."""
+    try:
+        head, _, body = sock.recv(_PEEK, socket.MSG_PEEK | socket.MSG_DONTWAIT).partition(b"\r\n\r\n")
+    except BlockingIOError:
+        return None
+    except (OSError, ValueError):  # gone, or under TLS
+        return ""
+    if not head.startswith(b"POST "):
+        return ""
+    if not body:
+        return None
+    text = body.decode("utf-8", "replace")
+    try:
+        return str(json.loads(text)["text"])
+    except (ValueError, LookupError, TypeError):
+        return unquote_plus(text)  # a form; of half a message the half
 
 
 def listen_later() -> None:
@@ -31,7 +54,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.arrival = number
             super(Worker, self).enqueue_req(conn)
 
-        ARRIVALS.come(handle)
+        ARRIVALS.come(handle, lambda: sent(conn.sock))
 
     def handle(self, conn: TConn) -> Any:
         """Handle the next request of a connection, in a thread."""

@@ -249,6 +249,10 @@ class Normaliser:
                 views.append(view)
         return views
 
+    def plain(self, text: str) -> str:
+        """Return the first of the views alone."""
+        return _join(self.spellings.apply(self.words(text)))
+
     def words(self, text: str) -> list[str]:
         """Return the words of `text` before slang is spelt out: folded, letters joined, digits in words undone."""
         text = fold(text)

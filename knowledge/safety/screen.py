@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _WINDOW = 4000  # characters screened at once …
 _OVERLAP = 500  # … and how much the next window repeats, longer than any rule reaches
+_GLANCE = 500  # characters
 _RECENT = 2
 _ENCODED = 2000  # characters of which the encoder's tokens hold the most
 _MIXED = re.compile(r"[a-z][\u0370-\u04ff]|[\u0370-\u04ff][a-z]", re.IGNORECASE)  # Latin beside Greek or Cyrillic in one word
@@ -192,6 +193,14 @@ class Screen:
             # its words may quote the message, so only its type is logged
             _log.error("the safety screen failed on a message of %d characters: %s", len(text), type(error).__name__)
             return _last_resort(text)
+
+    def glance(self, text: str) -> bool:
+        """Whether a rule sees danger in the beginning of a text as it stands: a third of the time of `check_rules`, to tell who goes first."""
+        try:
+            return self.rules.first(self.normaliser.plain(text[:_GLANCE].encode("utf-8", "replace").decode("utf-8"))) is not None
+        except Exception as error:
+            _log.error("a glance failed at a message of %d characters: %s", len(text), type(error).__name__)
+            return False
 
     def classify(self, text: str, finding: Finding, recent: Sequence[str] = (), vector: np.ndarray | None = None) -> Finding:
         """The second step of `check`: what the classifier adds, and whether it bears weak rules out."""

@@ -76,6 +76,28 @@ def test_an_urgent_message_has_all_places_until_its_reply_is_sent() -> None:
     assert begun == [0, 1, 2, 3]
 
 
+def test_words_of_danger_go_first_once_they_have_come() -> None:
+    arrivals = Arrivals(at_once=1)
+    arrivals.glance = lambda words: "breathe" in words
+    begun: list[tuple[str, int]] = []
+    late = iter([None, "he can't breathe"])
+    for name, words in (("first", str), ("second", lambda: "hello"), ("third", lambda: next(late)), ("fourth", lambda: "she can't breathe"), ("fifth", str)):
+        arrivals.come(lambda number, name=name: begun.append((name, number)), words)
+    while begun[-1][0] != "fifth":
+        finish(arrivals, begun[-1][1])
+    assert [name for name, _ in begun] == ["first", "fourth", "third", "second", "fifth"]
+
+
+def test_nobody_is_looked_at_who_need_not_wait() -> None:
+    arrivals = Arrivals(at_once=1)
+    arrivals.glance = lambda words: pytest.fail("looked at")
+    begun: list[int] = []
+    for _ in range(2):
+        arrivals.come(begun.append, lambda: "hello")
+        finish(arrivals, begun[-1])
+    assert begun == [0, 1]
+
+
 def test_a_client_that_stalls_keeps_the_others_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web.gate.STALLED", 0.02)
     arrivals = Arrivals(at_once=2)

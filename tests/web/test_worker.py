@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from tools.running import ROOT, environment, free_port
+from web.worker import sent
 
 SLOW = """
 import pathlib, time
@@ -42,3 +44,36 @@ def test_no_port_is_open_before_the_application_is_loaded(tmp_path: Path) -> Non
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (b"", None),
+        (b"POST /api/x HTTP/1.1\r\nContent-Le", None),
+        (b"POST /api/x HTTP/1.1\r\nContent-Length: 40\r\n\r\n", None),
+        (b'POST /api/x HTTP/1.1\r\n\r\n{"text": "no puedo respir\\u00e1r"}', "no puedo respirár"),
+        (b'POST /api/x HTTP/1.1\r\n\r\n{"text": "half of a', '{"text": "half of a'),
+        (b'POST /api/x HTTP/1.1\r\n\r\n{"other": 1}', '{"other": 1}'),
+        (b"POST /api/x HTTP/1.1\r\n\r\n[1]", "[1]"),
+        (b"POST /ask HTTP/1.1\r\n\r\ntext=can%27t+breathe", "text=can't breathe"),
+        (b"POST /ask HTTP/1.1\r\n\r\n\xff", "\ufffd"),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", ""),
+        (b"\x16\x03\x01\x02", ""),
+    ],
+)
+def test_the_words_of_a_request_are_read_and_left_where_they_are(request_: bytes, words: str | None) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(request_)
+        assert [sent(ours), sent(ours)] == [words, words]
+        if request_:
+            assert ours.recv(1000) == request_
+
+
+def test_a_closed_connection_has_no_words() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    assert sent(ours) == ""
+    ours.close()
+    assert sent(ours) == ""

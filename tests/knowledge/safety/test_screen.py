@@ -264,6 +264,11 @@ def test_long_texts_are_screened_whole(screen: Screen, place: str) -> None:
     assert screen.check(texts[place]).category == "medical_emergency"
 
 
+def test_a_glance_sees_what_is_plainly_put(screen: Screen) -> None:
+    assert screen.glance("I took too much and can't breathe") and screen.glance("mi marido no respira \ud800")
+    assert not screen.glance("Does ketamine work for CRPS?") and not screen.glance("")
+
+
 def test_windows_overlap_and_cover() -> None:
     text = " ".join(str(n) for n in range(5000))
     parts = windows(text)
