@@ -215,6 +215,8 @@ class Expander:
 
 def _rarest(needs: Sequence[frozenset[str]]) -> Needs:
     """Return the few of `needs` that say most, without repeats."""
+    if len(needs) < 2:  # nearly always
+        return tuple(needs)
     return tuple(sorted(dict.fromkeys(needs), key=_commonness)[:_MOST_NEEDS])
 
 

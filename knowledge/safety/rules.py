@@ -22,6 +22,7 @@ names contexts of contexts_en.yml or contexts_es.yml (negation, past, research â
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -446,6 +447,7 @@ class RuleSet:
             SafetyContentError: naming file, rule, field and mend.
         """
 
+        @functools.cache  # rules say the same words many times over
         def respell(text: str) -> list[str]:
             return spellings.apply(words_of(text))
 
