@@ -9,7 +9,8 @@ export RASA_TELEMETRY_ENABLED := false
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/.done .venv-bot/.done  ## both environments (first time: some minutes)
+setup:  ## both environments, side by side (first time: some minutes)
+	@$(MAKE) --no-print-directory -j2 .venv/.done .venv-bot/.done
 
 .venv/.done: pyproject.toml tools/environments.py
 	@python3 tools/environments.py app

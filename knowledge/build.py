@@ -27,7 +27,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from knowledge import tuning
 from knowledge.content import CONTENT, Content, read_yaml
 from knowledge.encoder import Encoder
 from knowledge.errors import BuildCorrupt, BuildError, BuildMissing
+from knowledge.parallel import side_by_side
 from knowledge.topics import REQUESTS, TextClassifier
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -123,6 +124,20 @@ def weights_folder() -> Path:
 def encoder_id() -> str:
     """Twelve hex digits that change with the official weights and with the tuned ones."""
     return hashlib.sha256((WEIGHTS_SHA256 + sha256(tuning.TUNED)).encode()).hexdigest()[:12]
+
+
+class _EachOnce:
+    """An encoder that computes each text once; most of a build's time goes into vectors, and checks, index and classifiers share texts."""
+
+    def __init__(self, encoder: Encoder):
+        self._encoder = encoder
+        self._known: dict[str, np.ndarray] = {}
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """As `Encoder.encode`: float32 of shape (len(texts), 384)."""
+        new = [t for t in dict.fromkeys(texts) if t not in self._known]
+        self._known.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.stack([self._known[t] for t in texts]) if texts else self._encoder.encode([])
 
 
 def export_encoder(root: Path, say: Say = print) -> Path:
@@ -217,7 +232,7 @@ def build(root: Path, source: Path = CONTENT, force: bool = False, say: Say = pr
     with _lock(root):
         say("[1/5] encoder")
         encoder_folder = export_encoder(root, say)
-        encoder = Encoder.load(encoder_folder, threads=os.cpu_count() or 1)
+        encoder = _EachOnce(Encoder.load(encoder_folder, threads=os.cpu_count() or 1))
         say("[2/5] checking content")
         content, report = check(source, encoder.encode)
         if report.problems:
@@ -276,7 +291,7 @@ def examples(source: Path) -> dict[str, dict[str, list[str]]]:
         raise BuildError(f"{EXAMPLES}: expected intent, then language, then a list of texts") from error
 
 
-def _index(made: Path, content: Content, encoder: Encoder, dialogue: dict[str, dict[str, list[str]]]) -> None:
+def _index(made: Path, content: Content, encoder: _EachOnce, dialogue: dict[str, dict[str, list[str]]]) -> None:
     import faiss
 
     rows, texts = [], []
@@ -298,8 +313,7 @@ def _index(made: Path, content: Content, encoder: Encoder, dialogue: dict[str, d
     faiss.write_index(index, str(made / "index.faiss"))
     data = [{"statement": r[0], "language": r[1], "kind": r[2], "text": t} for r, t in zip(rows, texts, strict=True)]
     (made / "rows.json").write_text(json.dumps(data, ensure_ascii=False, indent=0), "utf-8")
-    _topics(made, content, encoder, data, vectors, dialogue)
-    _requests(made, encoder, data, vectors, dialogue)
+    _text_classifiers(made, content, encoder, data, vectors, dialogue)
     training = {
         "phrasings": [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps[:: max(1, len(ps) // TAUGHT)][:TAUGHT]],
         "examples": dialogue,
@@ -313,28 +327,38 @@ def topics_of(content: Content) -> list[str]:
     return sorted({s.topic for s in content.statements.values()})
 
 
-def _topics(
-    made: Path, content: Content, encoder: Encoder, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]
+Labelled = tuple[list[str], np.ndarray, list[int]]  # texts, their vectors (n, 384), class numbers
+
+
+def _text_classifiers(
+    made: Path, content: Content, encoder: _EachOnce, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]
 ) -> None:
-    """Train the topic classifier: every phrasing under its topic, out-of-scope examples under a class of their own."""
+    """Train the topic and the request classifier, side by side."""
+    examples = {"topics": _of_topics(content, encoder, rows, vectors, dialogue), "requests": _of_requests(encoder, rows, vectors, dialogue)}
+    for name, classifier in zip(examples, side_by_side(TextClassifier.train, examples.values()), strict=True):
+        classifier.save(made / f"{name}.npz")
+
+
+def _of_topics(
+    content: Content, encoder: _EachOnce, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]
+) -> Labelled:
+    """Every phrasing under its topic, out-of-scope examples under a class of their own."""
     outside = [t for intent, by in dialogue.items() if intent.startswith("out_of_scope") for ts in by.values() for t in ts]
     topics = topics_of(content)
     labels = [topics.index(content.statements[r["statement"]].topic) for r in rows] + [len(topics)] * len(outside)
-    texts = [r["text"] for r in rows] + outside
-    TextClassifier.train(texts, np.vstack([vectors, encoder.encode(outside)]), labels).save(made / "topics.npz")
+    return [*(r["text"] for r in rows), *outside], np.vstack([vectors, encoder.encode(outside)]), labels
 
 
-def _requests(made: Path, encoder: Encoder, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]) -> None:
-    """Train the request classifier: every text a statement answers is a question, as are the examples of questions."""
+def _of_requests(encoder: _EachOnce, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]) -> Labelled:
+    """Every text a statement answers is a question, as are the examples of questions."""
     kinds = {"out_of_scope_near": "outside", "out_of_scope_far": "outside", "ask_general": "question", "followup": "question"}
     asked = {intent: "advice" if intent.startswith("advice_") else kinds.get(intent) for intent in dialogue}
     examples = [(t, kind) for intent, by in dialogue.items() if (kind := asked[intent]) for ts in by.values() for t in ts]
-    texts = [r["text"] for r in rows] + [t for t, _ in examples]
     labels = [REQUESTS.index("question")] * len(rows) + [REQUESTS.index(kind) for _, kind in examples]
-    TextClassifier.train(texts, np.vstack([vectors, encoder.encode([t for t, _ in examples])]), labels).save(made / "requests.npz")
+    return [*(r["text"] for r in rows), *(t for t, _ in examples)], np.vstack([vectors, encoder.encode([t for t, _ in examples])]), labels
 
 
-def _encode_with_progress(encoder: Encoder, texts: list[str], step: int = 1024) -> np.ndarray:
+def _encode_with_progress(encoder: _EachOnce, texts: list[str], step: int = 1024) -> np.ndarray:
     vectors = np.empty((len(texts), 384), dtype=np.float32)
     for start in range(0, len(texts), step):
         vectors[start : start + step] = encoder.encode(texts[start : start + step])
@@ -345,7 +369,7 @@ def _encode_with_progress(encoder: Encoder, texts: list[str], step: int = 1024) 
     return vectors
 
 
-def _safety(made: Path, source: Path, encoder: Encoder, kept: Path, content: Content) -> None:
+def _safety(made: Path, source: Path, encoder: _EachOnce, kept: Path, content: Content) -> None:
     """Train the safety classifier, once for the same examples, ordinary questions, code and encoder."""
     from knowledge.safety import classifier
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from knowledge.parallel import side_by_side
 from knowledge.safety import multilingual
 from knowledge.safety.errors import SafetyContentError
 from knowledge.safety.multilingual import MultilingualEncoder
@@ -551,12 +552,11 @@ def train(examples: Examples, vectors: np.ndarray, second: Encoder, ordinary: Se
     said, tongue = _matrix(texts, examples.groups)
     fold = _folds(messages, said[:count])
     held_out = np.zeros((count, len(LABELS)))
-    for number in sorted(set(fold.tolist())):
-        outside = np.flatnonzero(fold == number)
-        inside = np.setdiff1d(np.arange(len(texts)), outside)
-        network, weights, bias = _fit(meant[inside], said[inside], labels[inside])
-        held_out[outside] = network.read(meant[outside]) + said[outside] @ weights.T + bias
-    network, weights, bias = _fit(meant, said, labels)
+    outsides = [np.flatnonzero(fold == number) for number in sorted(set(fold.tolist()))]
+    insides = [np.setdiff1d(np.arange(len(texts)), outside) for outside in outsides]
+    *parts, (network, weights, bias) = side_by_side(_fit, [(meant[i], said[i], labels[i]) for i in (*insides, np.arange(len(texts)))])
+    for outside, (network_of, weights_of, bias_of) in zip(outsides, parts, strict=True):
+        held_out[outside] = network_of.read(meant[outside]) + said[outside] @ weights_of.T + bias_of
     labels, tongue = labels[:count], tongue[:count]
     figures = _figures(messages, labels, tongue, held_out, fold)
     sigmoid = np.vectorize(_sigmoid)
@@ -631,13 +631,11 @@ def _network(meant: np.ndarray, targets: Mapping[str, np.ndarray]) -> tuple[Netw
 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
-    from threadpoolctl import threadpool_limits
 
     parts = []
     for seed in SEEDS:
         model = MLPClassifier((HIDDEN // len(SEEDS),), alpha=_DECAY, batch_size=64, max_iter=_EPOCHS, random_state=seed)
-        # small matrices on two threads take minutes instead of seconds when something else wants a core: the threads wait for each other
-        with threadpool_limits(1), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped early on purpose
             model.fit(meant * np.float32(_STRETCH), np.column_stack(list(targets.values())).astype(int))
         (hidden, out), (hidden_bias, bias) = model.coefs_, model.intercepts_
