@@ -52,7 +52,9 @@ def test_nothing_of_ours_reads_a_pickle_or_runs_text_as_code() -> None:
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Import | ast.ImportFrom):
-                    names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+                    # joblib may start our own processes, and may not read files
+                    only_starts = isinstance(node, ast.ImportFrom) and {a.name for a in node.names} <= {"Parallel", "delayed", "parallel_config"}
+                    names = [a.name for a in node.names] if isinstance(node, ast.Import) else [] if only_starts else [node.module or ""]
                     found += [f"{path.name}: {n}" for n in names if n.split(".")[0] in ("pickle", "cloudpickle", "joblib", "dill", "marshal", "shelve")]
                 elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"):
                     found.append(f"{path.name}: {node.func.id}")

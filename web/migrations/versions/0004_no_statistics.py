@@ -12,7 +12,7 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
-WORDS = (("messages", "text"), ("messages", "reply"), ("feedback", "comment"), ("unanswered", "text"))
+WORDS = (("conversations", "watch"), ("messages", "text"), ("messages", "reply"), ("feedback", "comment"), ("unanswered", "text"))
 
 
 def _alter(statistics: int) -> None:
