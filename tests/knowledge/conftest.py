@@ -208,7 +208,7 @@ class Folder:
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`python -m knowledge --content FOLDER …` in a process of its own."""
         command = [sys.executable, "-W", "ignore", "-m", "knowledge", "--content", str(self.root), *arguments]
-        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
 
 
 class _WithoutSafety(Checker):

@@ -28,7 +28,7 @@ RULES = [
     "dose_amount", "forbidden_promise", "sentence_too_long", "phrasings_too_few", "conflict_not_symmetric",
     "clinician_line_too_long", "disagreement_unknown_statement", "fact_unused",
 ]  # fmt: skip
-NAMED_BY_THE_ISSUE = [
+NAMED_FIRST = [
     "yaml_broken",
     "unknown_topic",
     "missing_source",
@@ -38,7 +38,7 @@ NAMED_BY_THE_ISSUE = [
 ]
 
 
-@pytest.mark.parametrize("names", [READING, RULES, NAMED_BY_THE_ISSUE], ids=["reading", "rules", "issue"])
+@pytest.mark.parametrize("names", [READING, RULES, NAMED_FIRST], ids=["reading", "rules", "first"])
 def test_all_of_several_problems_in_one_run(folder: Folder, broken: Callable[[str], Broken], names: list[str]) -> None:
     """Exit code 1, one line a problem, nothing left for a second run, no traceback."""
     expected = [e for i, name in enumerate(names) for e in folder.lay(broken(name), tag=chr(ord("a") + i))]
