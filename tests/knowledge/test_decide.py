@@ -175,3 +175,21 @@ def test_explain_is_given_candidates_scores_and_the_reason() -> None:
     debug = decider(crps=("efficacy.crps", 0.9)).decide("does ketamine help crps", intents={"ask": 1.0}).debug
     assert {"intents", "advice", "query", "readings", "reading", "confidence", "score", "entities", "candidates", "because"} <= set(debug)
     assert debug["candidates"][0]["topic"] == "efficacy.crps"
+
+
+def test_every_part_of_a_message_is_prepared_and_shown_before_more_of_the_same() -> None:
+    d = decider(**{"crps": ("efficacy.crps", 0.9), "cost": ("practical.cost_insurance", 0.9)})
+    decision = d.decide("does it help crps and how much does it cost")
+    assert d.search.asked[1:] == ["does ketamine help crps", "how much does ketamine cost"]  # type: ignore[attr-defined]
+    topics = [CONTENT.statements[i].topic for i, _ in decision.statements]
+    assert topics[:2] == ["efficacy.crps", "practical.cost_insurance"] and len(topics) == 4
+
+
+def test_of_the_rest_what_is_on_another_topic_comes_first() -> None:
+    def candidate(topic: str, n: int) -> Candidate:
+        return Candidate(of(topic)[n], topic, 1.0 - n / 100, 0.8, 0.5, 0.0, "", False)
+
+    whole = [candidate("efficacy.crps", n) for n in range(3)]
+    part = [candidate("efficacy.crps", 0), candidate("efficacy.crps", 1), candidate("risk.liver", 0)]
+    merged = decider()._merge([whole, part])
+    assert [c.topic for c in merged] == ["efficacy.crps", "risk.liver", "efficacy.crps", "efficacy.crps"]
