@@ -163,9 +163,12 @@ class Decider:
         """Search for a reading as a whole, then for each of its questions where it holds several; those that find an answer, the whole at least."""
         asked = [reading.query]
         if reading.how == "own" and len(questions := self.search.questions(turn.repaired)) > 1:
-            asked += [self.search.prepare(q) for q in questions]
+            # "it" in a message that names another medicine is that one
+            asked += questions if turn.entities.medicines - {"ketamine"} else [self.search.prepare(q) for q in questions]
         vectors = [turn.vector if query == turn.repaired else None for query in asked]
         founds = [_tied(self.search.find(q, v, turn.region), reading.topic) for q, v in zip(asked, vectors, strict=True)]
+        if self._score(founds[0], turn) < self.search.calibration["clarify_at"]:
+            return founds[:1]  # a part of what lies out of scope may look like a question of ours
         return [f for f in founds if self._answers(f, turn)] or founds[:1]
 
     def _answers(self, found: Found, turn: _Turn) -> bool:

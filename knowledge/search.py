@@ -196,9 +196,9 @@ class Search:
         signals = weights.signals * self._signals.bonus(entities) + weights.bottom_line * self._bottom_line
         foreign = self._regions[region] if region else np.zeros(len(self._ids), dtype=bool)
         logits = self._classifier.logits(prepared, query)
-        odds = np.exp(weights.softness * (logits[:-1] - logits[:-1].max()))
-        likely = odds / odds.sum()
-        total = best + signals + weights.topic * likely[self._topic] + FOREIGN * foreign
+        of_topics = logits[:-1] - logits[:-1].max()
+        soft = np.exp(weights.softness * of_topics)
+        total = best + signals + weights.topic * (soft / soft.sum())[self._topic] + FOREIGN * foreign
         total[self._hidden] = HIDDEN
         order = [i for i in np.argsort(-total, kind="stable")[:DEPTH] if not self._hidden[i]]
         candidates = [self._candidate(i, total, cosine, bm25, fused, signals, foreign) for i in order]
@@ -207,7 +207,7 @@ class Search:
         request = self._requests.logits(prepared, query)
         features = {
             "topic_logit": float(logits[:-1].max()),
-            "topic_p": float(likely[self._topics.index(candidates[0].topic)]),
+            "topic_p": float(np.exp(of_topics[self._topics.index(candidates[0].topic)]) / np.exp(of_topics).sum()),
             "outside": float(request[REQUESTS.index("outside")] - request[REQUESTS.index("question")]),
             "known": self._known(prepared),
         }
