@@ -304,7 +304,7 @@ class _Turn:
         if not reader.hollow(self.repaired):
             return False
         follows = self.intents.get("followup", 0.0)
-        return reader.points(self.repaired) or (follows >= at and reader.opens(self.repaired))
+        return reader.points(self.repaired) or reader.goes_on(self.repaired) or (follows >= at and reader.opens(self.repaired))
 
 
 def _pooled(p: float, q: float) -> float:

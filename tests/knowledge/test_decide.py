@@ -142,6 +142,12 @@ def test_a_follow_up_with_nothing_before_it_is_asked_back(text: str) -> None:
     assert decision.kind == "clarify" and 2 <= len(decision.suggestions) <= 4
 
 
+def test_what_begins_in_the_middle_is_asked_back_whatever_the_classifier_says() -> None:
+    d = decider(long=("practical.duration_sessions", 0.9), work=("efficacy.general", 0.9))
+    assert d.decide("and how long for", intents={"ask": 0.9}).kind == "clarify"
+    assert d.decide("and does it work", intents={"ask": 0.9}).kind == "answer"
+
+
 def test_a_topic_that_was_only_offered_is_remembered() -> None:
     d = decider(crps=("efficacy.crps", 0.4))
     decision = d.decide("crps and drips", intents={"ask": 0.9})
@@ -183,6 +189,13 @@ def test_every_part_of_a_message_is_prepared_and_shown_before_more_of_the_same()
     assert d.search.asked[1:] == ["does ketamine help crps", "how much does ketamine cost"]  # type: ignore[attr-defined]
     topics = [CONTENT.statements[i].topic for i, _ in decision.statements]
     assert topics[:2] == ["efficacy.crps", "practical.cost_insurance"] and len(topics) == 4
+
+
+def test_it_beside_another_medicine_is_that_one_and_a_part_of_what_is_not_ours_is_not_searched() -> None:
+    d = decider(pregabalin=("interaction.medicines", 0.4), ketamine=("risk.general", 0.9))
+    assert d.decide("pregabalin swells my ankles, is it a known effect of it").kind == "clarify"
+    lost = decider(lyric=("definition", 0.1), placebo=("evidence.studies", 0.9))
+    assert lost.decide("what song has a lyric like that, was it placebo").kind == "abstain"
 
 
 def test_of_the_rest_what_is_on_another_topic_comes_first() -> None:
