@@ -162,11 +162,17 @@ class Decider:
     def _find(self, reading: Reading, turn: _Turn) -> list[Found]:
         """Search for a reading as a whole, then for each of its questions where it holds several; those that find an answer, the whole at least."""
         asked = [reading.query]
-        if reading.how == "own" and len(questions := self.search.questions(reading.query)) > 1:
-            asked += questions
+        if reading.how == "own" and len(questions := self.search.questions(turn.repaired)) > 1:
+            # "it" in a message that names another medicine is that one
+            asked += questions if turn.entities.medicines - {"ketamine"} else [self.search.prepare(q) for q in questions]
         vectors = [turn.vector if query == turn.repaired else None for query in asked]
         founds = [_tied(self.search.find(q, v, turn.region), reading.topic) for q, v in zip(asked, vectors, strict=True)]
-        return [f for f in founds if self._score(f, turn) >= self.search.calibration["answer_at"]] or founds[:1]
+        if self._score(founds[0], turn) < self.search.calibration["clarify_at"]:
+            return founds[:1]  # a part of what lies out of scope may look like a question of ours
+        return [f for f in founds if self._answers(f, turn)] or founds[:1]
+
+    def _answers(self, found: Found, turn: _Turn) -> bool:
+        return self._score(found, turn) >= float(self.search.calibration["answer_at"])
 
     def _score(self, found: Found, turn: _Turn) -> float:
         weight = float(self.search.calibration["scope_weight"])
@@ -213,14 +219,18 @@ class Decider:
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _merge(self, lists: list[list[Candidate]]) -> list[Candidate]:
-        """The first of the whole and of each part, then the second of each, four at most, none twice."""
+        """The first of the whole and of each part, then of the rest what is on a topic not yet shown, then the second of each; four at most."""
         if len(lists) == 1:
             return lists[0]
-        merged: dict[str, Candidate] = {}
-        for rank in range(2):
-            for candidates in lists:
-                if rank < len(candidates):
-                    merged.setdefault(candidates[rank].id, candidates[rank])
+        firsts, rest = [c[0] for c in lists], [c for rank in range(1, 4) for candidates in lists for c in candidates[rank : rank + 1]]
+        merged = {c.id: c for c in firsts}
+        topics = {c.topic for c in firsts}
+        for c in rest:
+            if c.topic not in topics:
+                topics.add(c.topic)
+                merged.setdefault(c.id, c)
+        for c in rest:
+            merged.setdefault(c.id, c)
         return list(merged.values())[:4]
 
     def _shown(self, kind: Any, chosen: list[Candidate], context: Context) -> Decision:
@@ -294,7 +304,7 @@ class _Turn:
         if not reader.hollow(self.repaired):
             return False
         follows = self.intents.get("followup", 0.0)
-        return reader.points(self.repaired) or (follows >= at and reader.opens(self.repaired))
+        return reader.points(self.repaired) or reader.goes_on(self.repaired) or (follows >= at and reader.opens(self.repaired))
 
 
 def _pooled(p: float, q: float) -> float:

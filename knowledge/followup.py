@@ -26,6 +26,7 @@ _OPENS = re.compile(
     r"(and|an|or|but|so|also|plus|even|what about|how about|what if|same|no|not|sorry|actually|wait|i meant?|compared|why|y|pero|entonces|perdón|lo mismo|qué tal)\b",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"^\W*(and|or|y)\b", re.IGNORECASE)  # nobody begins with these
 _AGAINST = re.compile(r"^\W*(no|not|same|compared|sorry|i meant?)\b", re.IGNORECASE)  # says more of the last subject
 _ASKS = re.compile(r"^\W*(what|who|how|when|where|which|is|are|does|do|can|qué|quién|cómo|cuándo|dónde|es)\b", re.IGNORECASE)
 # the aspect a topic is about: what "and fibro?" asks after an answer on that topic; the longest prefix counts
@@ -90,6 +91,10 @@ class Reader:
     def points(self, text: str) -> bool:
         """Whether a short message does no more than point at what was said before."""
         return len(text.split()) <= POINTING and bool(_SAID.search(text))
+
+    def goes_on(self, text: str) -> bool:
+        """Whether a short message begins in the middle and does not even say "it"."""
+        return len(text.split()) <= POINTING and bool(_GOES_ON.search(text)) and not _IT.search(text)
 
     def opens(self, text: str) -> bool:
         """Whether a message goes on with what was said before, or is too short to stand alone."""

@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 import Stemmer
 import yaml
+from spellchecker import SpellChecker
 
 from knowledge.build import topics_of
 from knowledge.content import Content
@@ -29,6 +30,7 @@ SHOWN = 4
 SAME = 0.90
 VERBATIM = 0.97
 DEPTH = 60
+IN_USE = 50  # how often the dictionary saw a word
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Weights:
         bm25: Times BM25 over the query's best: a bonus on the cosine. Rank fusion made the encoder worse on every clean set measured.
         signals: Times the bonuses of SIGNAL.
         topic: Times the topic classifier's probability.
+        softness: Times the classifier's logits before that: it has learned every phrasing by heart and is too sure of a question it has not.
         bottom_line: For its topic's bottom line.
     """
 
@@ -47,6 +50,7 @@ class Weights:
     bm25: float = 0.2
     signals: float = 1.0
     topic: float = 0.5
+    softness: float = 0.5
     bottom_line: float = 0.02
 
 
@@ -192,9 +196,9 @@ class Search:
         signals = weights.signals * self._signals.bonus(entities) + weights.bottom_line * self._bottom_line
         foreign = self._regions[region] if region else np.zeros(len(self._ids), dtype=bool)
         logits = self._classifier.logits(prepared, query)
-        odds = np.exp(logits[:-1] - logits[:-1].max())
-        likely = odds / odds.sum()
-        total = best + signals + weights.topic * likely[self._topic] + FOREIGN * foreign
+        of_topics = logits[:-1] - logits[:-1].max()
+        soft = np.exp(weights.softness * of_topics)
+        total = best + signals + weights.topic * (soft / soft.sum())[self._topic] + FOREIGN * foreign
         total[self._hidden] = HIDDEN
         order = [i for i in np.argsort(-total, kind="stable")[:DEPTH] if not self._hidden[i]]
         candidates = [self._candidate(i, total, cosine, bm25, fused, signals, foreign) for i in order]
@@ -203,7 +207,7 @@ class Search:
         request = self._requests.logits(prepared, query)
         features = {
             "topic_logit": float(logits[:-1].max()),
-            "topic_p": float(likely[self._topics.index(candidates[0].topic)]),
+            "topic_p": float(np.exp(of_topics[self._topics.index(candidates[0].topic)]) / np.exp(of_topics).sum()),
             "outside": float(request[REQUESTS.index("outside")] - request[REQUESTS.index("question")]),
             "known": self._known(prepared),
         }
@@ -320,15 +324,21 @@ class _Signals:
 
 def preparer(content: Content, folder: Path) -> Preparer:
     """The preparer of a build: it knows the words of English texts and phrasings, and of the lexicon in every language."""
-    texts = [t for s in content.statements.values() for t in (s.text["en"], *s.phrasings.get("en", ()))]
+    texts = [s.text["en"] for s in content.statements.values()]
+    phrasings = [p for s in content.statements.values() for p in s.phrasings.get("en", ())]
     kinds = (content.lexicon.conditions, content.lexicon.medicines, content.lexicon.routes, content.lexicon.aspects)
     names = [n for kind in kinds for entry in kind for ns in entry.names.values() for n in ns]
-    english = _whole_words(folder / "encoder" / "tokenizer.json")
-    speller = Speller(count_words([*texts, *names, *names]), english | set(count_words(names)))
+    english = _whole_words(folder / "encoder" / "tokenizer.json") | _dictionary()
+    speller = Speller(count_words([*texts, *phrasings, *names, *names]), english | set(count_words([*texts, *names])))
     return Preparer(speller, Namer(content.lexicon))
 
 
 def _whole_words(tokenizer: Path) -> set[str]:
-    """Words the encoder's vocabulary holds whole: ordinary English, never a typo of ours."""
+    """Words the encoder's vocabulary holds whole: ordinary English, British spellings among it, never a typo of ours."""
     vocabulary = json.loads(tokenizer.read_text("utf-8"))["model"]["vocab"]
     return {w for w in vocabulary if len(w) >= 4 and w.isalpha()}
+
+
+def _dictionary() -> set[str]:
+    """English words in use; the dictionary's rare ones are typing errors of common ones more often."""
+    return {w for w, n in SpellChecker(language="en").word_frequency.items() if n > IN_USE and len(w) >= 4 and w.isalpha()}

@@ -15,14 +15,16 @@ from knowledge.schema import Lexicon
 _WORD = re.compile(r"[a-z0-9áéíóúüñ'-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
-_QUESTION = "how|what|is|are|does|do|can|will|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede"
+_QUESTION = "how|what|is|are|was|were|does|do|did|has|have|can|will|would|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede"
 _IT = re.compile(r"\b(?:it|this stuff|that stuff|the stuff|this thing|(?:this|the) treatment)\b", re.IGNORECASE)
 _SPANISH_LETTER = re.compile(r"[¿¡ñáéíóú]")
 _SPANISH_WORD = re.compile(
     r"\b(?:el|la|los|las|del|que|para|con|una|por|se|es|en|mi|su|si|y|pero|sirve|puedo|puede|tengo|tomo|dolor|cuanto|cuando|como|hay|esta|muy|más)\b"
 )
 _ASIDE = re.compile(r"\b(?:not|no) (?:(?:for|the|my|with|para|la|el) )*\w+(?: pain)?(?=\W|$)", re.IGNORECASE)
-_PARTS = re.compile(r"(?:\?+\s*|[.!;]\s+|\n+|,?\s+(?:and|but|also|plus|y|pero|además)\s+(?=(?:" + _QUESTION + r")\b))", re.IGNORECASE)
+_PARTS = re.compile(
+    r"(?:\?+\s*|[.!;]\s+|\n+|,\s+(?=(?:" + _QUESTION + r")\b)|,?\s+(?:and|but|also|plus|or|y|pero|además)\s+(?=(?:then )?(?:" + _QUESTION + r")\b))", re.IGNORECASE
+)
 
 
 def clean(text: str) -> str:
@@ -45,23 +47,29 @@ def parts(text: str) -> list[str]:
 class Speller:
     """Repairs words that lie one edit (of 8 letters and more: two) from a word the base uses often.
 
-    A word that the encoder's own vocabulary holds whole is an ordinary English word and is left alone. The base's phrasings are
-    misspelt here and there as patients misspell: a word of theirs is repaired too when the other is RARER times as frequent.
+    The base's phrasings are misspelt here and there as patients misspell. A word of theirs that is not known is taken for misspelt too,
+    unless what it would become is hardly more frequent: it may be a name that no dictionary holds. A short word, and two edits, need more.
 
     Args:
         counts: Words of the content and how often each occurs.
-        known: Words never to touch.
+        known: Words that are spelt right, and never touched: the dictionary's, and those of the statements and the lexicon.
     """
 
-    RARER = 25
+    RARER, RARER_SHORT = 3, 25
+    SHORT = 5  # letters
 
     def __init__(self, counts: Mapping[str, int], known: Iterable[str] = ()):
         self.known = set(known)
         self._counts = counts
         self._frequent: dict[int, list[tuple[str, int]]] = {}
-        for word, n in sorted(counts.items()):
-            if n >= 2 and len(word) >= 4 and word.isalpha():
-                self._frequent.setdefault(len(word), []).append((word, n))
+        often = [(w, n) for w, n in sorted(counts.items()) if n >= 2 and len(w) >= 4 and w.isalpha()]
+        self._add((w, n) for w, n in often if w in self.known)
+        # a misspelt word must not be what others are repaired to
+        self._add([(w, n) for w, n in often if w not in self.known and self._word(w) == w])
+
+    def _add(self, words_often: Iterable[tuple[str, int]]) -> None:
+        for word, n in words_often:
+            self._frequent.setdefault(len(word), []).append((word, n))
 
     def prepare(self, text: str) -> str:
         """The text as it is searched and encoded: clean, spelling repaired."""
@@ -79,14 +87,15 @@ class Speller:
         if len(word) < 4 or not word.isalpha() or word in self.known:
             return word
         limit = 2 if len(word) >= 8 else 1
-        least = max(2, self.RARER * self._counts.get(word, 0))
+        own = self._counts.get(word, 0)
+        one, two = (max(2, rarer * own) for rarer in (self.RARER_SHORT if len(word) <= self.SHORT else self.RARER, self.RARER_SHORT))
         best: tuple[int, int, str] | None = None
         for length in range(len(word) - limit, len(word) + limit + 1):
             for candidate, n in self._frequent.get(length, ()):
-                if n < least:
+                if n < one:
                     continue
                 distance = OSA.distance(word, candidate, score_cutoff=limit)
-                if distance <= limit and (best is None or (distance, -n) < best[:2]):
+                if distance <= limit and (n >= two or distance < 2) and (best is None or (distance, -n) < best[:2]):
                     best = (distance, -n, candidate)
         return best[2] if best else word
 

@@ -142,6 +142,12 @@ def test_a_follow_up_with_nothing_before_it_is_asked_back(text: str) -> None:
     assert decision.kind == "clarify" and 2 <= len(decision.suggestions) <= 4
 
 
+def test_what_begins_in_the_middle_is_asked_back_whatever_the_classifier_says() -> None:
+    d = decider(long=("practical.duration_sessions", 0.9), work=("efficacy.general", 0.9))
+    assert d.decide("and how long for", intents={"ask": 0.9}).kind == "clarify"
+    assert d.decide("and does it work", intents={"ask": 0.9}).kind == "answer"
+
+
 def test_a_topic_that_was_only_offered_is_remembered() -> None:
     d = decider(crps=("efficacy.crps", 0.4))
     decision = d.decide("crps and drips", intents={"ask": 0.9})
@@ -175,3 +181,28 @@ def test_explain_is_given_candidates_scores_and_the_reason() -> None:
     debug = decider(crps=("efficacy.crps", 0.9)).decide("does ketamine help crps", intents={"ask": 1.0}).debug
     assert {"intents", "advice", "query", "readings", "reading", "confidence", "score", "entities", "candidates", "because"} <= set(debug)
     assert debug["candidates"][0]["topic"] == "efficacy.crps"
+
+
+def test_every_part_of_a_message_is_prepared_and_shown_before_more_of_the_same() -> None:
+    d = decider(**{"crps": ("efficacy.crps", 0.9), "cost": ("practical.cost_insurance", 0.9)})
+    decision = d.decide("does it help crps and how much does it cost")
+    assert d.search.asked[1:] == ["does ketamine help crps", "how much does ketamine cost"]  # type: ignore[attr-defined]
+    topics = [CONTENT.statements[i].topic for i, _ in decision.statements]
+    assert topics[:2] == ["efficacy.crps", "practical.cost_insurance"] and len(topics) == 4
+
+
+def test_it_beside_another_medicine_is_that_one_and_a_part_of_what_is_not_ours_is_not_searched() -> None:
+    d = decider(pregabalin=("interaction.medicines", 0.4), ketamine=("risk.general", 0.9))
+    assert d.decide("pregabalin swells my ankles, is it a known effect of it").kind == "clarify"
+    lost = decider(lyric=("definition", 0.1), placebo=("evidence.studies", 0.9))
+    assert lost.decide("what song has a lyric like that, was it placebo").kind == "abstain"
+
+
+def test_of_the_rest_what_is_on_another_topic_comes_first() -> None:
+    def candidate(topic: str, n: int) -> Candidate:
+        return Candidate(of(topic)[n], topic, 1.0 - n / 100, 0.8, 0.5, 0.0, "", False)
+
+    whole = [candidate("efficacy.crps", n) for n in range(3)]
+    part = [candidate("efficacy.crps", 0), candidate("efficacy.crps", 1), candidate("risk.liver", 0)]
+    merged = decider()._merge([whole, part])
+    assert [c.topic for c in merged] == ["efficacy.crps", "risk.liver", "efficacy.crps", "efficacy.crps"]
