@@ -17,9 +17,38 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _QUESTION = "how|what|is|are|was|were|does|do|did|has|have|can|will|would|who|when|where|why|which|should|could|cuánto|qué|cómo|es|se|puede"
 _IT = re.compile(r"\b(?:it|this stuff|that stuff|the stuff|this thing|(?:this|the) treatment)\b", re.IGNORECASE)
-_SPANISH_LETTER = re.compile(r"[¿¡ñáéíóú]")
+_SPANISH_SIGN = re.compile(r"[¿¡ñáéíóú]|\b(?:k|qu)etamina\b")
 _SPANISH_WORD = re.compile(
-    r"\b(?:el|la|los|las|del|que|para|con|una|por|se|es|en|mi|su|si|y|pero|sirve|puedo|puede|tengo|tomo|dolor|cuanto|cuando|como|hay|esta|muy|más)\b"
+    r"\b(?:el|la|los|las|lo|del|al|un|una|que|para|con|por|sin|se|es|en|mi|su|si|y|le|les|nos|pero|sirve|puedo|puede|tengo|tomo|dolor|cuanto|cuando"
+    r"|como|hay|esta|esto|eso|muy|despues|antes|dia|dias|soy|estoy|funciona|ayuda|adictiv[ao]|peligros[ao]|segur[ao]|tomarl[ao]|usarl[ao]|cuesta|dura|este|duele|medicina)\b"
+)
+# "tomarla", "ponérmela": verbs of which a medicine is the object; with most others ("hacerlo", "decirla") it is something else
+_TAKE_IT = re.compile(
+    r"\b(?:((?:tom|us|prob|mezcl|combin|inyect|consum)[aá]r|recib[ií]r)((?:me|te|se|nos|le)?)l[ao]"
+    r"|((?:aplic|dej|recet|compr|d)[aá]r|pon[eé]r|(?:ped|consegu)[ií]r)((?:me|te|se|nos|le)?)la)\b",
+    re.IGNORECASE,
+)
+# "me la ponen", "la tomo", "lo cubre"; "la receta", "la toma" and "la prueba" alone are nouns, and "la ponen a dormir" is about a person
+_MAY = r"(?:(?:va|van|vas|voy|quier|pued|podr|deb|teng|tien|h[ae]\b|han\b)\w* (?:a |que )?)"
+_GIVE_IT = re.compile(
+    rf"\b(?:(?P<whom>me|te|se|nos|le|les) l[ao] (?P<give>{_MAY}?(?:pon|pus|puesto|d(?:a|an|ar|ado|oy|io|ieron)\b|recet|inyect|aplic|mand|ofrec|vend|cubr|pag)\w*)"
+    rf"|l[ao] (?P<may>{_MAY}(?:tomar|usar|mezclar|combinar|recibir|inyectar|probar))"
+    r"|la (?P<have>tomo|tomé|toman|tomaba|uso|usé|usan|usaba|pongo|ponen|dan|venden|recibo|reciben|dejo)(?! a\b)"
+    r"|l[ao] (?P<pay>cubren?|pagan?))\b",
+    re.IGNORECASE,
+)
+_THAT_ES = re.compile(
+    r"\b(?:est?a (?:medicina|droga|cosa|sustancia)|est?e (?:medicamento|tratamiento|remedio|f[aá]rmaco)"
+    r"|(?<!\bpor )(?<!\bpara )(?<!\bde )(?<!\ben )(?<!\ba )(?<!\by )(?<!\btodo )(?<!\bcomo )es(?:o|to)(?! (?:del?|que|sí|si|es todo)\b))\b",
+    re.IGNORECASE,
+)
+# a question without a subject: "¿es adictiva?", "sirve para la fibromialgia"; "es peligroso manejar" and "sirve el yoga" have theirs
+_BARE_ES = re.compile(
+    r"^\W*(?:(?:y|pero|oye|oiga|hola|entonces|doctora?)\W+)*"
+    r"(?:(?:(?:es|será|sería) (?:(?:muy|tan|realmente) )?(?:adictiv|peligros|segur|dañin|efectiv|riesgos|doloros|mal|buen|car)[ao]"
+    r"|(?:es|será) (?:legal|eficaz|fuerte|gratis)|sirve|funciona|ayuda(?=.*\?))(?=\W*$| (?:para|con|en|contra|si)\b)"
+    r"|(?:cu[aá]nto (?:cuesta|vale|dura)|c[oó]mo (?:funciona|act[uú]a|se (?:toma|pone|da))|(?:para )?qu[eé] (?:sirve|riesgos tiene))(?=\W*$))",
+    re.IGNORECASE,
 )
 _ASIDE = re.compile(r"\b(?:not|no) (?:(?:for|the|my|with|para|la|el) )*\w+(?: pain)?(?=\W|$)", re.IGNORECASE)
 _PARTS = re.compile(
@@ -115,19 +144,27 @@ class Entities:
 
 @dataclass
 class Namer:
-    """Finds the lexicon's names in a text, the longest first, each stretch of text used once."""
+    """Finds the lexicon's names in a text, the longest first, each stretch of text used once.
+
+    In a Spanish text they are found without their accents too, as most people type; what is then two short words ("que es") says too little.
+    """
 
     lexicon: Lexicon
     _names: dict[str, tuple[str, str]] = field(default_factory=dict)
     _pattern: re.Pattern[str] = field(init=False)
+    _plain: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
         for kind in ("conditions", "medicines", "routes", "aspects"):
             for entry in getattr(self.lexicon, kind):
                 for name in [n for names in entry.names.values() for n in names]:
                     self._names.setdefault(name, (kind, entry.id))
-        ordered = sorted(self._names, key=len, reverse=True)
-        self._pattern = re.compile(r"(?<![\w-])(" + ("|".join(re.escape(n) for n in ordered) or "(?!)") + r")(?![\w-])")
+        self._pattern = _one_of(self._names)
+        for name, entry in list(self._names.items()):
+            plain = _unaccented(name)
+            if any(len(word) >= 4 for word in plain.split()):
+                self._names.setdefault(plain, entry)
+        self._plain = _one_of(self._names)
 
     def find(self, text: str) -> Entities:
         """The entities a text names."""
@@ -141,14 +178,25 @@ class Namer:
         return list(self._all(_ASIDE.sub(" ", text)) or self._all(text))
 
     def _all(self, text: str) -> list[tuple[str, str]]:
-        return [self._names[m.group(1)] for m in self._pattern.finditer(text.lower().replace("’", "'"))]
+        pattern = self._plain if is_spanish(text) else self._pattern
+        return [self._names[m.group(1)] for m in pattern.finditer(text.lower().replace("’", "'"))]
+
+
+def _one_of(names: Iterable[str]) -> re.Pattern[str]:
+    ordered = sorted(names, key=len, reverse=True)
+    return re.compile(r"(?<![\w-])(" + ("|".join(re.escape(n) for n in ordered) or "(?!)") + r")(?![\w-])")
+
+
+def _unaccented(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
 class Preparer:
     """Makes the text that is searched and encoded: clean, spelling repaired, and "it" named.
 
     A patient of this guide who says "is it addictive?" means ketamine. The first such word becomes the medicine's name
-    unless the message names a medicine itself; without it, short questions look like anybody's.
+    unless the message names a medicine itself; without it, short questions look like anybody's. Spanish says it in the verb ("tomarla", "me la
+    ponen"), by "eso" and the like, or not at all ("¿es adictiva?").
 
     Args:
         speller: Repairs spelling.
@@ -167,16 +215,35 @@ class Preparer:
     def prepare(self, text: str) -> str:
         """The prepared text; preparing it again changes nothing."""
         repaired = self.repair(text)
-        match = _IT.search(repaired)
-        if match is None or self._namer.find(repaired).medicines:
+        if self._namer.find(repaired).medicines:
             return repaired
-        return f"{repaired[: match.start()]}ketamine{repaired[match.end() :]}"
+        if is_spanish(repaired):
+            return _named_es(repaired)
+        match = _IT.search(repaired)
+        return f"{repaired[: match.start()]}ketamine{repaired[match.end() :]}" if match else repaired
+
+
+def _named_es(text: str) -> str:
+    """A Spanish text in which the first pattern that stands for a medicine holds the name."""
+    if match := _TAKE_IT.search(text):
+        verb, whom = (match[1], match[2]) if match[1] else (match[3], match[4])
+        name = f"{_unaccented(verb)}{whom} ketamina"
+    elif match := _GIVE_IT.search(text):
+        verb = match["give"] or match["may"] or match["have"] or match["pay"]
+        name = f"{match['whom']} {verb} ketamina" if match["whom"] else f"{verb} ketamina"
+    elif match := _THAT_ES.search(text):
+        name = "ketamina"
+    elif match := _BARE_ES.search(text):
+        name = f"{match[0]} la ketamina"
+    else:
+        return text
+    return f"{text[: match.start()]}{name}{text[match.end() :]}"
 
 
 def is_spanish(text: str) -> bool:
     """Whether a text looks Spanish enough that English spelling must leave it alone."""
     lowered = text.lower()
-    return bool(_SPANISH_LETTER.search(lowered)) or len(_SPANISH_WORD.findall(lowered)) >= 2
+    return bool(_SPANISH_SIGN.search(lowered)) or len(_SPANISH_WORD.findall(lowered)) >= 2
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:

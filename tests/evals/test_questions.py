@@ -49,7 +49,7 @@ def statements() -> tuple[dict[str, Any], ...]:
 
 @cache
 def phrasings() -> tuple[str, ...]:
-    return tuple(default_process(p) for s in statements() for p in s["phrasings"].get("en", ()))
+    return tuple(default_process(p) for s in statements() for ps in s["phrasings"].values() for p in ps)
 
 
 def near_copies(questions: list[tuple[str, str]], *scorers: Any) -> list[str]:

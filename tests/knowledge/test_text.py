@@ -179,6 +179,20 @@ def test_namer(text: str, expected: dict[str, set[str]]) -> None:
     assert bool(found) is bool(expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "aspects"),
+    [
+        ("la presion alta es peligrosa", {"heart", "risk"}),
+        ("le hace daño al higado", {"risk", "liver"}),
+        ("creo que es la vejiga", {"bladder"}),
+        ("tension headache", set()),
+    ],
+)
+def test_spanish_names_are_found_without_accents(text: str, aspects: set[str]) -> None:
+    """In Spanish texts only: "tension" is an English word, and "que es" without its accent mostly no question."""
+    assert Namer(Content.load().lexicon).find(text).aspects == aspects
+
+
 def test_namer_with_an_empty_lexicon_finds_nothing() -> None:
     """No names, no entities, no exception."""
     assert not Namer(Lexicon(conditions=[], medicines=[], routes=[], aspects=[])).find("is it ketamine ?")
@@ -189,7 +203,9 @@ def test_count_words() -> None:
     assert count_words(["Pain and pain", "no PAIN"]) == {"pain": 3, "and": 1, "no": 1}
 
 
-@pytest.mark.parametrize("text", ["¿crea dependencia?", "se puede beber vino", "dolor de la mano", "cuántas sesiones"])
+@pytest.mark.parametrize(
+    "text", ["¿crea dependencia?", "se puede beber vino", "dolor de la mano", "cuántas sesiones", "es adictiva", "cuanto cuesta"]
+)
 def test_spanish_is_seen(text: str) -> None:
     assert is_spanish(text)
 
