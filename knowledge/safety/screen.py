@@ -38,7 +38,7 @@ _ENCODED = 2000  # characters of which the encoder's tokens hold the most
 _MIXED = re.compile(r"[a-z][\u0370-\u04ff]|[\u0370-\u04ff][a-z]", re.IGNORECASE)  # Latin beside Greek or Cyrillic in one word
 _SENTENCE_END = re.compile(r"[.!?\n]+\s+")
 _SENTENCES, _SENTENCE_WORDS, _LONG_WORDS = 12, 3, 12
-_SUPPORT = 0.3  # share of its threshold that some category must reach for a weak rule to count
+_SUPPORT = 0.4  # share of its threshold that some category must reach for a weak rule to count
 _NEWEST = 0.2  # share of the threshold that the newest message must reach alone, before messages are counted together
 
 # Which category leads when several fit. Suicide and a child keep their own lines although an emergency sign is
