@@ -20,7 +20,7 @@ from knowledge.content import Content
 from knowledge.encoder import Encoder
 from knowledge.schema import REGIONS
 from knowledge.sign import Signatures
-from knowledge.text import Entities, Namer, Preparer, Speller, count_words, parts, words
+from knowledge.text import Entities, Namer, Preparer, Speller, count_words, parts, unaccented, words
 from knowledge.topics import REQUESTS, TextClassifier
 
 SIGNAL = {"conditions": (0.06, -0.10), "medicines": (0.05, -0.08), "routes": (0.03, -0.03), "aspects": (0.02, 0.0)}
@@ -127,7 +127,7 @@ class Search:
         self._bm25 = bm25s.BM25()
         self._bm25.index(self._tokens([r["text"] for r in self.rows]), show_progress=False)
         self._preparer = preparer(content, folder)
-        self._base_words = set(count_words(r["text"] for r in self.rows if r["language"] == "en"))
+        self._base_words = set(count_words(unaccented(r["text"]) for r in self.rows))
         self.namer = Namer(content.lexicon)
         self._signals = _Signals(content)
         self._bottom_line = np.array([s.bottom_line for s in content.statements.values()], dtype=bool)
@@ -148,7 +148,7 @@ class Search:
         return cls(folder, content, encoder, require_signed)
 
     def _tokens(self, texts: Sequence[str]) -> Any:
-        return bm25s.tokenize(list(texts), stopwords="en", stemmer=self._stemmer, show_progress=False)
+        return bm25s.tokenize([unaccented(t) for t in texts], stopwords="en", stemmer=self._stemmer, show_progress=False)
 
     def shows(self, what: str) -> bool:
         """Whether a text may be shown: always, unless only signed ones may."""
@@ -231,7 +231,7 @@ class Search:
 
     def _known(self, prepared: str) -> float:
         """Share of a text's longer words that the base uses."""
-        longer = [w for w in words(prepared) if len(w) >= 4]
+        longer = [w for w in words(unaccented(prepared)) if len(w) >= 4]
         return sum(w in self._base_words for w in longer) / len(longer) if longer else 1.0
 
     def _calibrated(self, query: str, entities: Entities, candidates: tuple[Candidate, ...], of_message: dict[str, float]) -> Found:

@@ -161,7 +161,7 @@ class Namer:
                     self._names.setdefault(name, (kind, entry.id))
         self._pattern = _one_of(self._names)
         for name, entry in list(self._names.items()):
-            plain = _unaccented(name)
+            plain = unaccented(name)
             if any(len(word) >= 4 for word in plain.split()):
                 self._names.setdefault(plain, entry)
         self._plain = _one_of(self._names)
@@ -187,7 +187,8 @@ def _one_of(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(r"(?<![\w-])(" + ("|".join(re.escape(n) for n in ordered) or "(?!)") + r")(?![\w-])")
 
 
-def _unaccented(text: str) -> str:
+def unaccented(text: str) -> str:
+    """The text without accents, as most people type Spanish."""
     return "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
 
 
@@ -227,7 +228,7 @@ def _named_es(text: str) -> str:
     """A Spanish text in which the first pattern that stands for a medicine holds the name."""
     if match := _TAKE_IT.search(text):
         verb, whom = (match[1], match[2]) if match[1] else (match[3], match[4])
-        name = f"{_unaccented(verb)}{whom} ketamina"
+        name = f"{unaccented(verb)}{whom} ketamina"
     elif match := _GIVE_IT.search(text):
         verb = match["give"] or match["may"] or match["have"] or match["pay"]
         name = f"{match['whom']} {verb} ketamina" if match["whom"] else f"{verb} ketamina"
