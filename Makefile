@@ -49,8 +49,8 @@ sbom:  ## software bills of materials (CycloneDX) of both environments and the f
 audit:  ## known weaknesses of both environments and the front end, less those accepted in docs/audit.md
 	@python3 tools/audit.py audit
 
-eval: build  ## measure understanding and safety on the running system
-	@$(APP) -m evals run
+eval: build  ## measure understanding and safety on the running system (WRITE=1: into evals/results.md)
+	@$(APP) -m evals run $(if $(WRITE),--write)
 
 bench: build  ## times and ratios against a stock Rasa bot
 	@$(APP) -m evals.bench
