@@ -388,7 +388,7 @@ def test_spanish_page_speaks_spanish(page: Page) -> None:
 
 
 def test_the_printed_sheet_has_answers_sources_and_code_but_no_question(chat: Page, tmp_path: Path) -> None:
-    question = "What are the side effects of ketamine for my aunt Griselda?"
+    question = "What are the side effects of ketamine? My aunt Griselda asks."
     reply = ask(chat, question)
     said = reply.locator(".said").first.inner_text()
     pdf = tmp_path / "sheet.pdf"
