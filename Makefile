@@ -87,8 +87,8 @@ clean:  ## remove builds and run-time files; environments stay
 
 .venv-peers/.done: evals/peers/requirements.txt
 	@$(APP) -m venv .venv-peers
-	@.venv-peers/bin/pip install --quiet torch==2.13.0
-	@.venv-peers/bin/pip install --quiet -r evals/peers/requirements.txt
+	@.venv-peers/bin/python -m pip install --quiet torch==2.13.0
+	@.venv-peers/bin/python -m pip install --quiet -r evals/peers/requirements.txt
 	@touch $@
 
 bench-peers: build .venv-peers/.done  ## other retrieval libraries on the same statements and questions, in evals/peers.md
