@@ -219,7 +219,7 @@ class Decider:
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _merge(self, lists: list[list[Candidate]]) -> list[Candidate]:
-        """The first of the whole and of each part, then of the rest what is on a topic not yet shown, then the second of each; four at most."""
+        """The first of the whole and of each part, then of the rest what is on a topic not yet shown, then the rest by rank; four at most."""
         if len(lists) == 1:
             return lists[0]
         firsts, rest = [c[0] for c in lists], [c for rank in range(1, 4) for candidates in lists for c in candidates[rank : rank + 1]]
