@@ -176,9 +176,13 @@ class Guide:
             raise
 
     def _message(self, incoming: Incoming, started: float) -> Reply:
-        # the message alone first: no store is asked, nothing encoded and nobody waited for before somebody in danger is seen
+        # the message alone first: no store is asked, nobody waited for, and nothing encoded without need, before somebody in danger is seen
         with self.stage("rules"), self.gate.long_texts if len(incoming.text) > MAX_TEXT else nullcontext():
             finding = self.screen.check_rules(incoming.text)
+        if finding.likely:
+            with self.stage("classify"):
+                alone = self.screen.classify(incoming.text, finding)
+            finding = alone if alone.urgent else finding
         if finding.urgent:
             self.gate.arrivals.urgent()
             nobody: Conversation | None = None
@@ -191,7 +195,7 @@ class Guide:
             raise Refusal("store-down") from None
 
     def _not_at_once(self, incoming: Incoming, finding: Finding, started: float) -> Reply:
-        """Answer a message in which the rules alone see no danger."""
+        """Answer a message that shows no danger to the rules."""
         self._wait_until_recorded(incoming.conversation_id, OPEN_FOR)
         try:
             with self.stage("look_up"), self.gate.turn(Rank.SCREEN):

@@ -1,7 +1,8 @@
 """The safety screen: is somebody in danger, and if so in which way?
 
-Rules first, then core words of other languages, then the classifier. A rule that is marked weak needs the classifier not to
-speak against it; where nothing can be classified it counts like any other. Nothing here reads the clock, the network or a
+Rules first, then core words of other languages, then the classifier. A rule counts at once in a short message. In a longer one, where
+its words may stand in history, hearsay or a question, the classifier must not be sure of the opposite; and a rule that is marked weak
+needs it not to speak against it in any message. Where nothing can be classified every rule counts. Nothing here reads the clock, the network or a
 store, and `Screen.check` answers every string; what goes wrong inside is logged without the text and answered
 by whatever part still works.
 """
@@ -39,7 +40,9 @@ _ENCODED = 2000  # characters of which the encoder's tokens hold the most
 _MIXED = re.compile(r"[a-z][\u0370-\u04ff]|[\u0370-\u04ff][a-z]", re.IGNORECASE)  # Latin beside Greek or Cyrillic in one word
 _SENTENCE_END = re.compile(r"[.!?\n]+\s+")
 _SENTENCES, _SENTENCE_WORDS, _LONG_WORDS = 12, 3, 12
-_SUPPORT = 0.4  # share of its threshold that some category must reach for a weak rule to count
+_SUPPORT = 0.4  # share of its threshold that some category must reach for a weak rule to count …
+_PLAIN_SUPPORT = 0.15  # … and for any other in a message of more than so many words: none of 320 dangers of ours lay below
+_PLAIN_WORDS = 8
 _NEWEST = 0.2  # share of the threshold that the newest message must reach alone, before messages are counted together
 
 # Which category leads when several fit. Suicide and a child keep their own lines although an emergency sign is
@@ -75,7 +78,8 @@ class Finding:
         why: the reason in words, for `knowledge explain`; never shown to patients.
         danger_signs: signs that somebody's life is in danger; the emergency number goes first.
         foreign: the message is quite surely neither English nor Spanish.
-        likely: what weak rules found, until the classifier was asked; a finding a category, the leading one first.
+        likely: what rules found that do not count alone, until the classifier was asked; a finding a category, the leading one first.
+        needed: in such a finding, the share of its threshold that some category must reach.
     """
 
     category: str | None = None
@@ -91,6 +95,7 @@ class Finding:
     danger_signs: bool = False
     foreign: bool = False
     likely: tuple[Finding, ...] = ()
+    needed: float = _SUPPORT
 
     @property
     def urgent(self) -> bool:
@@ -229,15 +234,22 @@ class Screen:
         views = [view for window in windows(text) for view in self.normaliser.views(window)]
         hits = [hit for view in views for hit in self.rules.hits(view)]
         context_views: list[str] = []
+        said = text
         if recent:
             context_views = self._joined(recent, text)
             if not hits:
                 hits = list(self._across(context_views, recent, text))
+                said = " ".join([*recent, text])
         base = replace(base, minor=self._minor([*views, *context_views]))
         sure = [hit for hit in hits if not hit.rule.weak]
-        if sure or (hits and (self.classifier is None or self.encoder is None)):
+        if hits and (self.classifier is None or self.encoder is None):
             return self._from_hits(sure or hits, views or context_views, base, hits)
-        if hits:
+        if sure:
+            plain = self._from_hits(sure, views or context_views, base, hits)
+            if len(said.split()) <= _PLAIN_WORDS or len(said) > _ENCODED:  # the classifier reads no more than that
+                return plain
+            base = replace(base, likely=(replace(plain, needed=_PLAIN_SUPPORT),))
+        elif hits:
             found = [c for c in _PRIORITY if any(hit.category == c for hit in hits)]
             base = replace(
                 base, likely=tuple(self._from_hits([h for h in hits if h.category == c], views or context_views, base, hits) for c in found)
@@ -268,9 +280,13 @@ class Screen:
             support = self._support(parts)
             if support is None:
                 return chosen
-            if support >= _SUPPORT:
-                return replace(chosen, why=f"weak {chosen.why} The classifier does not speak against it ({support:.2f} of its threshold).")
-            finding = replace(finding, why=f"{finding.why}; weak {chosen.why} The classifier speaks against it ({support:.2f} of its threshold).")
+            if support < chosen.needed:  # words in disguise say nothing to the classifier; what the rules read in them does
+                read = " ".join(" ".join(views).split())
+                support = max(support, self._support(self._parts(read, "", [], None, guess)) or 0.0)
+            against = f"speaks against it ({support:.2f} of its threshold; {chosen.needed} needed)."
+            if support >= chosen.needed:
+                return replace(chosen, why=f"{chosen.why} The classifier does not {against.replace('speaks', 'speak')}")
+            finding = replace(finding, why=f"{finding.why}; {chosen.why} The classifier {against}")
         if found is None:
             return self._with_notices(finding, parts)
         category, score, threshold = found

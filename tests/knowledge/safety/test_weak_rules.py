@@ -79,9 +79,30 @@ def test_a_classifier_that_is_far_down_stops_a_weak_rule_and_says_so(screen: Scr
     assert "speaks against it (0.20" in finding.why
 
 
-def test_a_plain_rule_waits_for_nobody(screen: Screen) -> None:
+def test_a_plain_rule_in_a_short_message_waits_for_nobody(screen: Screen) -> None:
     finding = judged(screen, 0.0).check_rules(PLAIN)
     assert finding.category == "medical_emergency"
+
+
+def test_a_classifier_that_is_sure_of_the_opposite_stops_a_plain_rule_in_a_longer_message(screen: Screen) -> None:
+    long = f"I came home from the shops at four and {PLAIN}, what shall I do"
+    assert judged(screen, 0.2).check(long).category == "medical_emergency"
+    stopped = judged(screen, 0.1).check(long)
+    assert not stopped.urgent
+    assert "speaks against it (0.10" in stopped.why
+    assert judged(screen, 0.1, works=False).check(long).urgent
+
+
+def test_what_the_classifier_cannot_read_whole_is_left_to_the_plain_rule(screen: Screen) -> None:
+    assert judged(screen, 0.0).check("we drove home and had tea " * 400 + PLAIN).category == "medical_emergency"
+
+
+def test_what_a_plain_rule_found_besides_is_kept_while_it_waits(screen: Screen) -> None:
+    long = "my son of two has swallowed one of my ketamine lozenges and now he is not breathing at all"
+    waiting = judged(screen, 0.5).check_rules(long)
+    assert not waiting.urgent
+    assert [one.category for one in waiting.likely] == ["child_exposure"]
+    assert judged(screen, 0.5).check(long).danger_signs
 
 
 @pytest.mark.parametrize("works", [True, False])
