@@ -475,7 +475,7 @@ def read_examples(folder: Path) -> Examples:
 
 # -- training -----------------------------------------------------------------------------------------------------
 
-_SHARE = 0.3  # of the network in the average of the two models; its logits spread wider
+_SHARE = 0.4  # of the network in the average of the two models; its logits spread wider
 _EPOCHS, _DECAY, _STRETCH = 12, 1e-3, 8.0  # of the network; vectors of length 1 are stretched, or it would learn too slowly
 _C = 3.0  # inverse strength of the linear model's penalty
 _KIND_WEIGHT = (1.0, 1.0, 0.7, 0.7)  # of the kinds of pieces
