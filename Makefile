@@ -4,7 +4,7 @@ BOT := .venv-bot/bin/python
 export RASA_TELEMETRY_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: audit fuzz-api sbom browser cluster-test load serve-cluster frontend frontend-check figures help setup build train serve test check eval bench lint format types screenshots clean
+.PHONY: .test-knowledge .test-rest audit fuzz-api sbom browser cluster-test load serve-cluster frontend frontend-check figures help setup build train serve test check eval bench lint format types screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,8 +34,15 @@ load: build  ## throughput and waiting at 1, 8, 32 and 64 messages at once
 	@$(APP) -m tools.load
 
 test: build  ## unit tests, and one shared start of the real processes
-	@$(APP) -m pytest -q tests --ignore=tests/browser --ignore=tests/bot
+	@$(MAKE) --no-print-directory -j2 --output-sync=target .test-knowledge .test-rest
 	@$(BOT) -m pytest -q tests/bot
+
+# two halves side by side: the second waits for processes much of its time
+.test-knowledge:
+	@$(APP) -m pytest -q tests/knowledge
+
+.test-rest:
+	@$(APP) -m pytest -q tests --ignore=tests/browser --ignore=tests/bot --ignore=tests/knowledge
 
 check: .venv/.done  ## hold the content to every rule
 	@$(APP) -m knowledge check

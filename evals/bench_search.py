@@ -74,7 +74,7 @@ def query(decider: Decider, questions: Sequence[Question]) -> str:
     parts: dict[str, list[float]] = {"encode": [], "search": [], "decide": [], "together": []}
     for question in questions:
         vectors: list[np.ndarray] = []  # the web server encodes once and sends the vector on
-        encode = milliseconds(lambda text, to: to.append(search.encode(search.repair(text))), question.text, vectors)
+        encode = milliseconds(lambda text, to: to.append(search.encode([search.repair(text)])[0]), question.text, vectors)
         find.ms = 0.0
         decide = milliseconds(lambda text, vector: decider.decide(text, vector=vector), question.text, vectors[0])
         for name, ms in (("encode", encode), ("search", find.ms), ("decide", decide - find.ms), ("together", encode + decide)):

@@ -165,8 +165,10 @@ class Decider:
         if reading.how == "own" and len(questions := self.search.questions(turn.repaired)) > 1:
             # "it" in a message that names another medicine is that one
             asked += questions if turn.entities.medicines - {"ketamine"} else [self.search.prepare(q) for q in questions]
-        vectors = [turn.vector if query == turn.repaired else None for query in asked]
-        founds = [_tied(self.search.find(q, v, turn.region), reading.topic) for q, v in zip(asked, vectors, strict=True)]
+        vectors = {} if turn.vector is None else {turn.repaired: turn.vector}
+        if new := [query for query in asked if query not in vectors]:
+            vectors.update(zip(new, self.search.encode(new), strict=True))
+        founds = [_tied(self.search.find(query, vectors[query], turn.region), reading.topic) for query in asked]
         if self._score(founds[0], turn) < self.search.calibration["clarify_at"]:
             return founds[:1]  # a part of what lies out of scope may look like a question of ours
         return [f for f in founds if self._answers(f, turn)] or founds[:1]

@@ -162,16 +162,15 @@ class Search:
         """The text as the dialogue reads it: clean, spelling repaired."""
         return self._preparer.repair(text)
 
-    def encode(self, text: str) -> np.ndarray:
-        """Vector (384,) of a prepared text."""
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors (len(texts), 384) of prepared texts; together they cost less than one by one."""
         if self.encoder is None:
             raise RuntimeError("this process holds no encoder: every query must bring its vector")
-        vector: np.ndarray = self.encoder.encode([text])[0]
-        return vector
+        return self.encoder.encode(list(texts))
 
     def request(self, text: str, vector: np.ndarray | None = None) -> dict[str, float]:
         """Probability of each of REQUESTS for a repaired text and its vector (384,); encoded here when absent."""
-        logits = self._requests.logits(text, self.encode(text) if vector is None else vector)
+        logits = self._requests.logits(text, self.encode([text])[0] if vector is None else vector)
         odds = np.exp(logits - logits.max())
         return dict(zip(REQUESTS, (odds / odds.sum()).tolist(), strict=True))
 
@@ -183,7 +182,7 @@ class Search:
             vector: Its vector (384,); encoded here when absent.
             region: The patient's; statements that hold elsewhere only come last.
         """
-        query = self.encode(prepared) if vector is None else np.asarray(vector, dtype=np.float32)
+        query = self.encode([prepared])[0] if vector is None else np.asarray(vector, dtype=np.float32)
         # every row's cosine is wanted: the index would sort them all first, which takes longer than to compute them
         cosine = faiss.pairwise_distances(query[None, :], self.vectors, faiss.METRIC_INNER_PRODUCT)[0]
         tokens = self._tokens([prepared])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from knowledge.content import Content
@@ -43,6 +44,9 @@ class Finds:
 
     def questions(self, text: str) -> list[str]:
         return parts(text)
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        return np.zeros((len(texts), 384), dtype=np.float32)
 
     def shows(self, what: str) -> bool:
         return True
