@@ -27,6 +27,7 @@ META_WORDS = 14
 BARE = 3  # words; fewer need a turn before them
 OUTSIDE = 0.6  # from this probability of being out of scope a message is taken as it stands
 TURNS = 0.8  # from this score on "and …" is a new subject
+SURE = 0.9  # from this probability on small talk is no question, whatever it looks like
 TIE = 0.25  # what a statement on the last topic gains when the message points at the last answer
 
 
@@ -91,7 +92,7 @@ class Decider:
             return Decision("abstain", reason="language", lead="abstain_language", context=turn.context)
         intent, likely = turn.likeliest(1)[0] if turn.intents else ("", 0.0)
         names = bool(turn.entities.conditions or turn.entities.aspects)
-        if intent in SMALLTALK and likely >= at["smalltalk_at"] and not names:
+        if intent in SMALLTALK and likely >= at["smalltalk_at"] and not names and not (likely < SURE and self._known(turn)):
             turn.debug["because"] = f"intent {intent}"
             kept = Context() if intent == "start_over" else turn.context
             return Decision("smalltalk", lead=_LEADS[intent], context=kept)
@@ -102,6 +103,11 @@ class Decider:
         if turn.sum(META) >= at["followup_at"] and not aside and not alone and len(turn.repaired.split()) <= META_WORDS:
             return self._meta(meta, turn)
         return self._answer(turn)
+
+    def _known(self, turn: _Turn) -> bool:
+        """Whether the message is surely a question that statements answer ("who gets offered this")."""
+        vector = turn.vector if turn.named == turn.repaired else None
+        return len(turn.repaired.split()) > BARE and self.search.find(turn.named, vector, turn.region).confidence >= TURNS
 
     def _advice(self, turn: _Turn) -> float:
         """Probability that the message asks for a verdict on one person: two classifiers' log-odds, averaged.

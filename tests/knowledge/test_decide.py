@@ -175,6 +175,13 @@ def test_small_talk_keeps_the_conversation_and_starting_over_ends_it() -> None:
     assert decider().decide("start over", intents={"start_over": 0.9}, context=before).context == Context()
 
 
+def test_a_question_that_statements_surely_answer_is_no_small_talk_unless_that_is_sure() -> None:
+    d = decider(offered=("selection.who", 0.9))
+    assert d.decide("who gets offered this", intents={"bot_challenge": 0.6}).kind == "answer"
+    assert d.decide("who gets offered this", intents={"bot_challenge": 0.95}).kind == "smalltalk"
+    assert d.decide("who made you please", intents={"bot_challenge": 0.6}).kind == "smalltalk"
+
+
 def test_another_language_is_not_searched() -> None:
     d = decider(crps=("efficacy.crps", 0.9))
     decision = d.decide("hilft das bei crps", intents={"ask": 0.9}, language="other")
