@@ -55,7 +55,7 @@ def phrasings() -> tuple[str, ...]:
 def near_copies(questions: list[tuple[str, str]], *scorers: Any) -> list[str]:
     """Whole questions too like a phrasing by each scorer: case and punctuation do not count."""
     whole = [(key, default_process(text)) for key, text in questions if len(text.split()) >= WHOLE_QUESTION_WORDS]
-    scores = [process.cdist([t for _, t in whole], phrasings(), scorer=s, score_cutoff=NEAR_COPY, dtype=np.uint8) > 0 for s in scorers]
+    scores = [process.cdist([t for _, t in whole], phrasings(), scorer=s, score_cutoff=NEAR_COPY, dtype=np.uint8, workers=-1) > 0 for s in scorers]
     return [f"{whole[i][0]}: {whole[i][1]!r} ~ {phrasings()[j]!r}" for i, j in zip(*np.logical_and.reduce(scores).nonzero(), strict=True)]
 
 
@@ -132,7 +132,7 @@ def test_no_example_of_the_safety_classifier_is_a_near_copy_of_a_labelled_messag
     labelled = [e for name in ("must_trigger", "must_not", "soon", "dialogues") for e in yaml.safe_load((folder / f"{name}.yml").read_text("utf-8"))]
     asked = [default_process(t) for e in labelled for t in e.get("turns", [e.get("text")])]
     learned = [m.text for m in read_examples(ROOT / "knowledge" / "content" / "safety").messages if len(m.text.split()) >= WHOLE_QUESTION_WORDS]
-    scores = process.cdist([default_process(t) for t in learned], asked, scorer=fuzz.token_sort_ratio, score_cutoff=NEAR_COPY, dtype=np.uint8)
+    scores = process.cdist([default_process(t) for t in learned], asked, scorer=fuzz.token_sort_ratio, score_cutoff=NEAR_COPY, dtype=np.uint8, workers=-1)
     assert [t for t, row in zip(learned, scores, strict=True) if row.any()] == []
 
 
