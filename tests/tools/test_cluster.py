@@ -116,6 +116,8 @@ def test_the_audit_finds_what_is_lost_and_mixed_up() -> None:
     assert bad(audit(Kept(whole), told, {})) == {}
     assert bad(audit(Kept({**whole, "a": pair("one", "r1")}), told, {})) == {"lost": 1}
     assert bad(audit(Kept({"a": whole["a"]}), told, {})) == {"lost": 1}
+    unwritten = audit(Kept({**whole, "b": []}), told, {})
+    assert (bad(unwritten), unwritten["urgent, unrecorded"]) == ({}, 1)
     assert bad(audit(Kept({**whole, "a": [*pair("one", "r2"), *pair("two", "r1")]}), told, {})) == {"mixed up": 2}
     assert bad(audit(Kept({**whole, "a": [*whole["a"], *pair("two", "r9")]}), told, {})) == {"stored twice": 1}
     assert bad(audit(Kept(whole), [*told[:2], sent("b", EMERGENCY, "r3")], {})) == {"emergencies missed": 1}
