@@ -107,6 +107,8 @@ ORDINARY = [
     "voy por la tercera sesión y todo bien",
     "¿la ketamina quita las ganas de morir?",
     "tengo hombro congelado y no puedo levantar el brazo",
+    "tengo miedo de atragantarme con la tableta",
+    "me asusta asfixiarme bajo la sedación",
 ]
 
 
