@@ -250,9 +250,10 @@ def build(root: Path, source: Path = CONTENT, force: bool = False, say: Say = pr
             for name in ("model.onnx", "tokenizer.json"):
                 _link(encoder_folder / name, made / "encoder" / name)
             say(f"[3/5] index of {len(content.statements)} statements")
-            _index(made, content, encoder, examples(source))
+            dialogue = examples(source)
+            _index(made, content, encoder, dialogue)
             say("[4/5] safety classifier")
-            _safety(made, source, encoder, root / "classifiers", content)
+            _safety(made, source, encoder, root / "classifiers", content, dialogue)
             say("[5/5] manifest")
             files = {
                 str(p.relative_to(made)): sha256(p) for p in sorted(made.rglob("*")) if p.is_file()
@@ -370,12 +371,12 @@ def _encode_with_progress(encoder: _EachOnce, texts: list[str], step: int = 1024
     return vectors
 
 
-def _safety(made: Path, source: Path, encoder: _EachOnce, kept: Path, content: Content) -> None:
+def _safety(made: Path, source: Path, encoder: _EachOnce, kept: Path, content: Content, dialogue: dict[str, dict[str, list[str]]]) -> None:
     """Train the safety classifier, once for the same examples, ordinary questions, code and encoder."""
     from knowledge.safety import classifier
 
     asked = [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps]
-    said = [t for intent, by in examples(source).items() if intent not in PERHAPS_DANGER for texts in by.values() for t in texts]
+    said = [t for intent, by in dialogue.items() if intent not in PERHAPS_DANGER for texts in by.values() for t in texts]
     ordinary = [*asked, *said][::ORDINARY]
     folder = Path(classifier.__file__).parent
     inputs = [*sorted((source / "safety").glob("examples_*.yml")), *(folder / f"{name}.py" for name in ("classifier", "multilingual", "normalise"))]

@@ -179,6 +179,7 @@ class Guide:
         # the message alone first: no store is asked, nobody waited for, and nothing encoded without need, before somebody in danger is seen
         with self.stage("rules"), self.gate.long_texts if len(incoming.text) > MAX_TEXT else nullcontext():
             finding = self.screen.check_rules(incoming.text)
+        alone: Finding | None = None
         if finding.likely:
             with self.stage("classify"):
                 alone = self.screen.classify(incoming.text, finding)
@@ -190,12 +191,12 @@ class Guide:
             return self._urgent(conversation, incoming, self._step(conversation, finding, incoming), started, finding)
         self.gate.arrivals.past()
         try:
-            return self._not_at_once(incoming, finding, started)
+            return self._not_at_once(incoming, finding, alone, started)
         except Crowded:
             raise Refusal("store-down") from None
 
-    def _not_at_once(self, incoming: Incoming, finding: Finding, started: float) -> Reply:
-        """Answer a message that shows no danger to the rules."""
+    def _not_at_once(self, incoming: Incoming, finding: Finding, alone: Finding | None, started: float) -> Reply:
+        """Answer a message that shows no danger to the rules; `alone` is what the classifier said, if it was asked already."""
         self._wait_until_recorded(incoming.conversation_id, OPEN_FOR)
         try:
             with self.stage("look_up"), self.gate.turn(Rank.SCREEN):
@@ -207,7 +208,7 @@ class Guide:
         except Crowded:  # the database hangs; the classifier needs none
             conversation, recent, store_error = None, (), True
         with self.stage("classify"):
-            finding = self.screen.classify(incoming.text, finding, recent)
+            finding = alone if alone and not recent else self.screen.classify(incoming.text, finding, recent)
         step = self._step(conversation, finding, incoming)
         if step.action in ("urgent", "urgent_again"):
             return self._urgent(conversation, incoming, step, started, finding)

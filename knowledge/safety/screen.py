@@ -41,7 +41,7 @@ _MIXED = re.compile(r"[a-z][\u0370-\u04ff]|[\u0370-\u04ff][a-z]", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?\n]+\s+")
 _SENTENCES, _SENTENCE_WORDS, _LONG_WORDS = 12, 3, 12
 _SUPPORT = 0.4  # share of its threshold that some category must reach for a weak rule to count …
-_PLAIN_SUPPORT = 0.2  # … and for any other in a message of more than so many words: none of 320 dangers of ours lay below
+_PLAIN_SUPPORT = 0.2  # … and for any other in a message of more than so many words: no danger of ours that such a rule found lay below
 _PLAIN_WORDS = 8
 _NEWEST = 0.2  # share of the threshold that the newest message must reach alone, before messages are counted together
 
@@ -283,10 +283,10 @@ class Screen:
             if support < chosen.needed:  # words in disguise say nothing to the classifier; what the rules read in them does
                 read = " ".join(" ".join(views).split())
                 support = max(support, self._support(self._parts(read, "", [], None, guess)) or 0.0)
-            against = f"speaks against it ({support:.2f} of its threshold; {chosen.needed} needed)."
+            near = f"({support:.2f} of its threshold; {chosen.needed} needed)"
             if support >= chosen.needed:
-                return replace(chosen, why=f"{chosen.why} The classifier does not {against.replace('speaks', 'speak')}")
-            finding = replace(finding, why=f"{finding.why}; {chosen.why} The classifier {against}")
+                return replace(chosen, why=f"{chosen.why} The classifier does not speak against it {near}.")
+            finding = replace(finding, why=f"{finding.why}; {chosen.why} The classifier speaks against it {near}.")
         if found is None:
             return self._with_notices(finding, parts)
         category, score, threshold = found
