@@ -61,7 +61,18 @@ def test_equals_in_rasas_environment(exported: np.ndarray, sentences: list[str],
     assert np.abs(np.array(json.loads(run.stdout)) - exported).max() < 1e-4
 
 
-def test_tuned_layers_are_the_upper_ones_only() -> None:
+def test_every_layer_is_tuned_and_none_by_much() -> None:
     with np.load(tuning.TUNED, allow_pickle=False) as tuned:
-        assert {int(name.split(".")[1]) for name in tuned.files} == set(range(tuning.FROM_LAYER, 6))
-        assert all(np.isfinite(tuned[name]).all() for name in tuned.files)
+        steps = {name: tuned[name] for name in tuned.files if name.endswith(":step")}
+        assert {int(name.split(".")[1]) for name in steps} == set(range(6))
+        assert all(np.isfinite(step).all() and step.min() >= 0 and step.max() * tuning.STEPS < 0.05 for step in steps.values())
+
+
+def test_what_training_changed_is_kept_to_a_step(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    official = {"layer.0.w": rng.normal(size=(4, 8)).astype(np.float32), "layer.0.b": np.zeros(8, dtype=np.float32)}
+    trained = {name: weights + rng.normal(scale=0.01, size=weights.shape).astype(np.float32) for name, weights in official.items()}
+    tuning.save(official, trained, tmp_path / "t.npz")
+    with np.load(tmp_path / "t.npz", allow_pickle=False) as kept:
+        for name, weights in trained.items():
+            assert np.abs(official[name] + kept[name] * kept[f"{name}:step"] - weights).max() <= kept[f"{name}:step"].max() * 0.51
