@@ -7,10 +7,10 @@ manifest.json       the sha256 of each file below; <hash> is the hash of this li
 content.json        checked content
 content/            crisis contacts, safety rules and wording, as curators wrote them
 encoder/            model.onnx, tokenizer.json
-index.faiss         one vector a statement text and phrasing
+index.faiss         one vector a statement text and phrasing; index_es.faiss the same by the multilingual encoder, for Spanish questions
 rows.json           which statement, language and text each vector belongs to
-topics.npz          linear topic classifier with one more class for "out of scope"
-requests.npz        linear classifier: question, out of scope, individual advice
+topics.npz          linear topic classifier with one more class for "out of scope"; topics_es.npz for Spanish questions
+requests.npz        linear classifier: question, out of scope, individual advice; requests_es.npz for Spanish ones
 safety.npz          weights of the safety classifier
 training.json       phrasings and lexicon for the dialogue
 rasa/               the dialogue model trained from it (outside the manifest: training stamps the time)
@@ -35,8 +35,9 @@ import numpy as np
 
 from knowledge import tuning
 from knowledge.content import CONTENT, Content, read_yaml
-from knowledge.encoder import Encoder
+from knowledge.encoder import Encoder, Vectors
 from knowledge.errors import BuildCorrupt, BuildError, BuildMissing
+from knowledge.multilingual import MultilingualEncoder
 from knowledge.parallel import side_by_side
 from knowledge.topics import REQUESTS, TextClassifier
 
@@ -130,12 +131,12 @@ def encoder_id() -> str:
 class _EachOnce:
     """An encoder that computes each text once; most of a build's time goes into vectors, and checks, index and classifiers share texts."""
 
-    def __init__(self, encoder: Encoder):
+    def __init__(self, encoder: Vectors):
         self._encoder = encoder
         self._known: dict[str, np.ndarray] = {}
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """As `Encoder.encode`: float32 of shape (len(texts), 384)."""
+        """As the encoder's own: float32 of shape (len(texts), dimensions)."""
         new = [t for t in dict.fromkeys(texts) if t not in self._known]
         self._known.update(zip(new, self._encoder.encode(new), strict=True))
         return np.stack([self._known[t] for t in texts]) if texts else self._encoder.encode([])
@@ -251,9 +252,10 @@ def build(root: Path, source: Path = CONTENT, force: bool = False, say: Say = pr
                 _link(encoder_folder / name, made / "encoder" / name)
             say(f"[3/5] index of {len(content.statements)} statements")
             dialogue = examples(source)
-            _index(made, content, encoder, dialogue)
+            second = _EachOnce(MultilingualEncoder.load())
+            _index(made, content, encoder, second, dialogue)
             say("[4/5] safety classifier")
-            _safety(made, source, encoder, root / "classifiers", content, dialogue)
+            _safety(made, source, encoder, second, root / "classifiers", content, dialogue)
             say("[5/5] manifest")
             files = {
                 str(p.relative_to(made)): sha256(p) for p in sorted(made.rglob("*")) if p.is_file()
@@ -293,7 +295,7 @@ def examples(source: Path) -> dict[str, dict[str, list[str]]]:
         raise BuildError(f"{EXAMPLES}: expected intent, then language, then a list of texts") from error
 
 
-def _index(made: Path, content: Content, encoder: _EachOnce, dialogue: dict[str, dict[str, list[str]]]) -> None:
+def _index(made: Path, content: Content, encoder: _EachOnce, second: _EachOnce, dialogue: dict[str, dict[str, list[str]]]) -> None:
     import faiss
 
     rows, texts = [], []
@@ -309,13 +311,18 @@ def _index(made: Path, content: Content, encoder: _EachOnce, dialogue: dict[str,
             for language, suggestion in sorted(content.topics[s.topic].suggestion.items()):
                 rows.append([s.id, language, "suggestion"])
                 texts.append(suggestion)
-    vectors = _encode_with_progress(encoder, texts)
-    index = faiss.IndexFlatIP(vectors.shape[1])
-    index.add(vectors)
-    faiss.write_index(index, str(made / "index.faiss"))
     data = [{"statement": r[0], "language": r[1], "kind": r[2], "text": t} for r, t in zip(rows, texts, strict=True)]
     (made / "rows.json").write_text(json.dumps(data, ensure_ascii=False, indent=0), "utf-8")
-    _text_classifiers(made, content, encoder, data, vectors, dialogue)
+    labelled: dict[str, Labelled] = {}
+    for suffix, space in (("", encoder), ("_es", second)):
+        vectors = _encode_with_progress(space, texts)
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(vectors)
+        faiss.write_index(index, str(made / f"index{suffix}.faiss"))
+        labelled[f"topics{suffix}"] = _of_topics(content, space, data, vectors, dialogue)
+        labelled[f"requests{suffix}"] = _of_requests(space, data, vectors, dialogue)
+    for name, classifier in zip(labelled, side_by_side(TextClassifier.train, labelled.values()), strict=True):
+        classifier.save(made / f"{name}.npz")
     training = {
         "phrasings": [p for s in content.statements.values() for ps in s.phrasings.values() for p in ps[:: max(1, len(ps) // TAUGHT)][:TAUGHT]],
         "examples": dialogue,
@@ -329,16 +336,7 @@ def topics_of(content: Content) -> list[str]:
     return sorted({s.topic for s in content.statements.values()})
 
 
-Labelled = tuple[list[str], np.ndarray, list[int]]  # texts, their vectors (n, 384), class numbers
-
-
-def _text_classifiers(
-    made: Path, content: Content, encoder: _EachOnce, rows: list[dict[str, str]], vectors: np.ndarray, dialogue: dict[str, dict[str, list[str]]]
-) -> None:
-    """Train the topic and the request classifier, side by side."""
-    examples = {"topics": _of_topics(content, encoder, rows, vectors, dialogue), "requests": _of_requests(encoder, rows, vectors, dialogue)}
-    for name, classifier in zip(examples, side_by_side(TextClassifier.train, examples.values()), strict=True):
-        classifier.save(made / f"{name}.npz")
+Labelled = tuple[list[str], np.ndarray, list[int]]  # texts, their vectors (n, dimensions), class numbers
 
 
 def _of_topics(
@@ -361,17 +359,17 @@ def _of_requests(encoder: _EachOnce, rows: list[dict[str, str]], vectors: np.nda
 
 
 def _encode_with_progress(encoder: _EachOnce, texts: list[str], step: int = 1024) -> np.ndarray:
-    vectors = np.empty((len(texts), 384), dtype=np.float32)
+    parts = []
     for start in range(0, len(texts), step):
-        vectors[start : start + step] = encoder.encode(texts[start : start + step])
+        parts.append(encoder.encode(texts[start : start + step]))
         if sys.stderr.isatty():
             print(f"\r  {min(start + step, len(texts))}/{len(texts)} texts", end="", file=sys.stderr)
     if sys.stderr.isatty():
         print(file=sys.stderr)
-    return vectors
+    return np.vstack(parts)
 
 
-def _safety(made: Path, source: Path, encoder: _EachOnce, kept: Path, content: Content, dialogue: dict[str, dict[str, list[str]]]) -> None:
+def _safety(made: Path, source: Path, encoder: _EachOnce, second: _EachOnce, kept: Path, content: Content, dialogue: dict[str, dict[str, list[str]]]) -> None:
     """Train the safety classifier, once for the same examples, ordinary questions, code and encoder."""
     from knowledge.safety import classifier
 
@@ -379,15 +377,16 @@ def _safety(made: Path, source: Path, encoder: _EachOnce, kept: Path, content: C
     said = [t for intent, by in dialogue.items() if intent not in PERHAPS_DANGER for texts in by.values() for t in texts]
     ordinary = [*asked, *said][::ORDINARY]
     folder = Path(classifier.__file__).parent
-    inputs = [*sorted((source / "safety").glob("examples_*.yml")), *(folder / f"{name}.py" for name in ("classifier", "multilingual", "normalise"))]
-    digest = hashlib.sha256("".join(sha256(p) for p in inputs if p.exists()).encode() + encoder_id().encode() + json.dumps(ordinary).encode()).hexdigest()[:12]
+    code = [folder / "classifier.py", folder / "normalise.py", folder.parent / "multilingual.py"]
+    inputs = [*sorted((source / "safety").glob("examples_*.yml")), *code]
+    digest = hashlib.sha256("".join(map(sha256, inputs)).encode() + encoder_id().encode() + json.dumps(ordinary).encode()).hexdigest()[:12]
     weights = kept / f"{digest}.npz"
     if not weights.is_file():
         kept.mkdir(exist_ok=True)
         for old in kept.glob("*.npz"):
             old.unlink()
         making = kept / ".making.npz"
-        classifier.build(source / "safety", making, encoder, ordinary)
+        classifier.build(source / "safety", making, encoder, ordinary, second)
         making.replace(weights)
     shutil.copyfile(weights, made / "safety.npz")
 

@@ -60,7 +60,7 @@ class Decider:
         Args:
             text: The patient's message, not empty.
             intents: The dialogue's intents with their probabilities; None when there is no dialogue (`ask`, `explain`).
-            vector: The encoding (384,) of `Search.repair(text)`, when the caller has it.
+            vector: The encoding (384,) of `Search.repair(text)`, when the caller has it; of no use where the message is Spanish.
             context: The conversation's memory.
             region: The patient's region.
             language: The message's language; other than "en" and "es" it is not searched.
@@ -68,7 +68,7 @@ class Decider:
         repaired = self.search.repair(text)
         turn = _Turn(
             text=text, repaired=repaired, named=self.search.prepare(repaired), entities=self.search.namer.find(repaired),
-            intents=dict(intents or {}), vector=vector, context=context or Context(), region=region, language=language,
+            intents=dict(intents or {}), vector=vector if language == "en" else None, context=context or Context(), region=region, language=language,
         )  # fmt: skip
         turn.debug.update(intents={name: round(p, 3) for name, p in turn.likeliest(4)}, query=turn.named)
         decision = self._route(turn)
@@ -107,7 +107,7 @@ class Decider:
     def _known(self, turn: _Turn) -> bool:
         """Whether the message is surely a question that statements answer ("who gets offered this")."""
         vector = turn.vector if turn.named == turn.repaired else None
-        return len(turn.repaired.split()) > BARE and self.search.find(turn.named, vector, turn.region).confidence >= TURNS
+        return len(turn.repaired.split()) > BARE and self.search.find(turn.named, vector, turn.region, turn.language).confidence >= TURNS
 
     def _advice(self, turn: _Turn) -> float:
         """Probability that the message asks for a verdict on one person: two classifiers' log-odds, averaged.
@@ -115,7 +115,7 @@ class Decider:
         The dialogue's tells seventeen intents apart by a few examples each; the search's knows every phrasing that a statement answers, and with
         them the first person of people who ask for information.
         """
-        request = self.search.request(turn.repaired, turn.vector)["advice"]
+        request = self.search.request(turn.repaired, turn.vector, turn.language)["advice"]
         turn.debug["request_advice"] = round(request, 3)
         return _pooled(turn.sum(ADVICE), request) if turn.intents else request
 
@@ -152,7 +152,7 @@ class Decider:
         # "I have fibromyalgia": no question, yet something to go on
         told = turn.entities.conditions and turn.sum(("out_of_scope",)) < at["followup_at"] and turn.language == "en"
         if told and (asked := self.reader.about(turn.repaired)):
-            found = self.search.find(asked, None, turn.region)
+            found = self.search.find(asked, None, turn.region, turn.language)
             if found.candidates and found.confidence >= at["answer_at"]:
                 turn.debug["because"] = f"names a condition, score {score:.2f} below {at['clarify_at']}"
                 return self._clarify(turn, found)
@@ -173,8 +173,8 @@ class Decider:
             asked += questions if turn.entities.medicines - {"ketamine"} else [self.search.prepare(q) for q in questions]
         vectors = {} if turn.vector is None else {turn.repaired: turn.vector}
         if new := [query for query in asked if query not in vectors]:
-            vectors.update(zip(new, self.search.encode(new), strict=True))
-        founds = [_tied(self.search.find(query, vectors[query], turn.region), reading.topic) for query in asked]
+            vectors.update(zip(new, self.search.encode(new, turn.language), strict=True))
+        founds = [_tied(self.search.find(query, vectors[query], turn.region, turn.language), reading.topic) for query in asked]
         if self._score(founds[0], turn) < self.search.calibration["clarify_at"]:
             return founds[:1]  # a part of what lies out of scope may look like a question of ours
         return [f for f in founds if self._answers(f, turn)] or founds[:1]
@@ -188,7 +188,7 @@ class Decider:
 
     def _decline(self, turn: _Turn, reason: str, because: str) -> Decision:
         turn.debug["because"] = because
-        found = self.search.find(turn.named, turn.vector if turn.named == turn.repaired else None, turn.region)
+        found = self.search.find(turn.named, turn.vector if turn.named == turn.repaired else None, turn.region, turn.language)
         near = found.confidence >= self.search.calibration["decline_shows_at"]
         turn.debug.update(_explain(found))
         if reason in NO_STATEMENTS or not near:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnxruntime
@@ -20,6 +21,13 @@ _BATCH = 64
 
 class EncoderError(Exception):
     """Raised when the encoder's files are missing or cannot be read."""
+
+
+class Vectors(Protocol):
+    """What turns texts into unit vectors."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Return float32 of shape (len(texts), dimensions)."""
 
 
 class Encoder:

@@ -8,6 +8,7 @@ from pathlib import Path
 from knowledge.build import current, verify
 from knowledge.decide import Decider
 from knowledge.encoder import Encoder
+from knowledge.multilingual import MultilingualEncoder
 from knowledge.safety.decline import DeclineRules
 from knowledge.search import Search
 
@@ -23,7 +24,7 @@ def build_folder() -> Path:
 
 
 def load_decider(folder: Path | None = None, require_signed: bool | None = None) -> Decider:
-    """A decider over a verified build, with its encoder.
+    """A decider over a verified build, with its encoders.
 
     Args:
         folder: The build; found when not given.
@@ -38,5 +39,5 @@ def load_decider(folder: Path | None = None, require_signed: bool | None = None)
     encoder = Encoder.load(folder / "encoder")
     if require_signed is None:
         require_signed = os.environ.get("KETAMINE_GUIDE_REQUIRE_SIGNED", "").lower() in ("1", "true", "yes", "on")
-    search = Search.load(folder, encoder, require_signed)
+    search = Search.load(folder, encoder, MultilingualEncoder.load(), require_signed)
     return Decider(search, DeclineRules.load(folder / "content" / "safety"))

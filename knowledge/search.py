@@ -1,9 +1,13 @@
-"""Question (with what the conversation remembers) to ranked statements, with scores and the reason for each."""
+"""Question (with what the conversation remembers) to ranked statements, with scores and the reason for each.
+
+English and Spanish questions are compared in a space of their own: the tuned encoder knows English only, and the multilingual one, which puts
+a Spanish question beside English phrasings as well, is the weaker of the two in English.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ from spellchecker import SpellChecker
 
 from knowledge.build import topics_of
 from knowledge.content import Content
-from knowledge.encoder import Encoder
+from knowledge.encoder import Vectors
 from knowledge.schema import REGIONS
 from knowledge.sign import Signatures
 from knowledge.text import Entities, Namer, Preparer, Speller, count_words, parts, unaccented, words
@@ -30,6 +34,7 @@ SHOWN = 4
 SAME = 0.90
 VERBATIM = 0.97
 DEPTH = 60
+SPANISH_TOPIC = 2.0  # times the topic classifier's weight: the multilingual vectors tell neighbouring statements apart less well
 IN_USE = 50  # how often the dictionary saw a word
 
 
@@ -52,6 +57,34 @@ class Weights:
     topic: float = 0.5
     softness: float = 0.5
     bottom_line: float = 0.02
+
+
+@dataclass(frozen=True)
+class Space:
+    """What the questions of one language are compared in.
+
+    Attributes:
+        encoder: None where every query brings its vector.
+        vectors: Of all rows, whatever their language, shape (rows, dimensions).
+        topics: Classifier of topics over such vectors.
+        requests: Classifier of REQUESTS over such vectors.
+        topic: Times `Weights.topic`.
+        calibration: Bias and weights of the confidence.
+    """
+
+    encoder: Vectors | None
+    vectors: np.ndarray
+    topics: TextClassifier
+    requests: TextClassifier
+    topic: float
+    calibration: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path, suffix: str, encoder: Vectors | None, topic: float, calibration: Mapping[str, Any]) -> Space:
+        """Read the files of one space of a build."""
+        index = faiss.read_index(str(folder / f"index{suffix}.faiss"))
+        topics, requests = (TextClassifier.load(folder / f"{name}{suffix}.npz") for name in ("topics", "requests"))
+        return cls(encoder, index.reconstruct_n(0, index.ntotal), topics, requests, topic, calibration)
 
 
 @dataclass(frozen=True)
@@ -102,20 +135,27 @@ class Search:
     Args:
         folder: The build.
         content: Its content.
-        encoder: The encoder whose vectors the index holds; None where every query brings its vector.
+        encoder: The encoder of English questions; None where every query brings its vector.
+        spanish: The encoder of Spanish ones.
         require_signed: Leave out statements that no clinician has signed as they stand.
         weights: Of the parts of the score.
     """
 
-    def __init__(self, folder: Path, content: Content, encoder: Encoder | None, require_signed: bool = False, weights: Weights | None = None):
+    def __init__(
+        self, folder: Path, content: Content, encoder: Vectors | None, spanish: Vectors | None = None, require_signed: bool = False, weights: Weights | None = None
+    ):
         self.folder = folder
         self.weights = weights or Weights()
         self.content = content
         self.encoder = encoder
         self.build = folder.name
         self.rows: list[dict[str, str]] = json.loads((folder / "rows.json").read_text("utf-8"))
-        self.index = faiss.read_index(str(folder / "index.faiss"))
-        self.vectors = self.index.reconstruct_n(0, self.index.ntotal)
+        self.calibration: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "calibration.yml").read_text("utf-8"))
+        self._spaces = {
+            "en": Space.load(folder, "", encoder, 1.0, self.calibration),
+            "es": Space.load(folder, "_es", spanish, SPANISH_TOPIC, self.calibration["es"]),
+        }
+        self.vectors = self._spaces["en"].vectors
         ids = list(content.statements)
         place = {s: i for i, s in enumerate(ids)}
         self._ids = ids
@@ -132,9 +172,6 @@ class Search:
         self._signals = _Signals(content)
         self._bottom_line = np.array([s.bottom_line for s in content.statements.values()], dtype=bool)
         self._regions = {r: np.array([bool(s.regions) and r not in s.regions for s in content.statements.values()], dtype=bool) for r in REGIONS}
-        self.calibration: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "calibration.yml").read_text("utf-8"))
-        self._classifier = TextClassifier.load(folder / "topics.npz")
-        self._requests = TextClassifier.load(folder / "requests.npz")
         signatures = Signatures(content)
         self.require_signed, self._signatures = require_signed, signatures
         self._hidden = np.array([not self.shows(f"statement:{i}") for i in ids], dtype=bool)
@@ -142,10 +179,10 @@ class Search:
         self._topic = np.array([topics.index(s.topic) for s in content.statements.values()])
 
     @classmethod
-    def load(cls, folder: Path, encoder: Encoder | None = None, require_signed: bool = False) -> Search:
+    def load(cls, folder: Path, encoder: Vectors | None = None, spanish: Vectors | None = None, require_signed: bool = False) -> Search:
         """Read a build (already verified)."""
         content = Content.from_json((folder / "content.json").read_text("utf-8"))
-        return cls(folder, content, encoder, require_signed)
+        return cls(folder, content, encoder, spanish, require_signed)
 
     def _tokens(self, texts: Sequence[str]) -> Any:
         return bm25s.tokenize([unaccented(t) for t in texts], stopwords="en", stemmer=self._stemmer, show_progress=False)
@@ -162,29 +199,36 @@ class Search:
         """The text as the dialogue reads it: clean, spelling repaired."""
         return self._preparer.repair(text)
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors (len(texts), 384) of prepared texts; together they cost less than one by one."""
-        if self.encoder is None:
-            raise RuntimeError("this process holds no encoder: every query must bring its vector")
-        return self.encoder.encode(list(texts))
+    def space(self, language: str) -> Space:
+        """The space that a message of a language is compared in; English for all but Spanish."""
+        return self._spaces.get(language, self._spaces["en"])
 
-    def request(self, text: str, vector: np.ndarray | None = None) -> dict[str, float]:
-        """Probability of each of REQUESTS for a repaired text and its vector (384,); encoded here when absent."""
-        logits = self._requests.logits(text, self.encode([text])[0] if vector is None else vector)
+    def encode(self, texts: Sequence[str], language: str = "en") -> np.ndarray:
+        """Vectors (len(texts), dimensions) of prepared texts in their language's space; together they cost less than one by one."""
+        encoder = self.space(language).encoder
+        if encoder is None:
+            raise RuntimeError("this process holds no encoder: every query must bring its vector")
+        return encoder.encode(list(texts))
+
+    def request(self, text: str, vector: np.ndarray | None = None, language: str = "en") -> dict[str, float]:
+        """Probability of each of REQUESTS for a repaired text and its vector; encoded here when absent."""
+        logits = self.space(language).requests.logits(text, self.encode([text], language)[0] if vector is None else vector)
         odds = np.exp(logits - logits.max())
         return dict(zip(REQUESTS, (odds / odds.sum()).tolist(), strict=True))
 
-    def find(self, prepared: str, vector: np.ndarray | None = None, region: str | None = None) -> Found:
+    def find(self, prepared: str, vector: np.ndarray | None = None, region: str | None = None, language: str = "en") -> Found:
         """Rank statements.
 
         Args:
             prepared: What `prepare` returned.
-            vector: Its vector (384,); encoded here when absent.
+            vector: Its vector in the language's space; encoded here when absent.
             region: The patient's; statements that hold elsewhere only come last.
+            language: Of the message.
         """
-        query = self.encode([prepared])[0] if vector is None else np.asarray(vector, dtype=np.float32)
+        space = self.space(language)
+        query = self.encode([prepared], language)[0] if vector is None else np.asarray(vector, dtype=np.float32)
         # every row's cosine is wanted: the index would sort them all first, which takes longer than to compute them
-        cosine = faiss.pairwise_distances(query[None, :], self.vectors, faiss.METRIC_INNER_PRODUCT)[0]
+        cosine = faiss.pairwise_distances(query[None, :], space.vectors, faiss.METRIC_INNER_PRODUCT)[0]
         tokens = self._tokens([prepared])
         bm25 = self._bm25.get_scores([t for t in tokens.vocab if t]) if tokens.vocab else np.zeros(len(self.rows))
         bm25 = bm25 / bm25.max() if len(bm25) and bm25.max() > 0 else bm25
@@ -194,23 +238,23 @@ class Search:
         best = np.maximum.reduceat(fused, self._first_row[:-1])
         signals = weights.signals * self._signals.bonus(entities) + weights.bottom_line * self._bottom_line
         foreign = self._regions[region] if region else np.zeros(len(self._ids), dtype=bool)
-        logits = self._classifier.logits(prepared, query)
+        logits = space.topics.logits(prepared, query)
         of_topics = logits[:-1] - logits[:-1].max()
         soft = np.exp(weights.softness * of_topics)
-        total = best + signals + weights.topic * (soft / soft.sum())[self._topic] + FOREIGN * foreign
+        total = best + signals + weights.topic * space.topic * (soft / soft.sum())[self._topic] + FOREIGN * foreign
         total[self._hidden] = HIDDEN
         order = [i for i in np.argsort(-total, kind="stable")[:DEPTH] if not self._hidden[i]]
         candidates = [self._candidate(i, total, cosine, bm25, fused, signals, foreign) for i in order]
         if not candidates:
             return Found(prepared, entities, (), 0.0)
-        request = self._requests.logits(prepared, query)
+        request = space.requests.logits(prepared, query)
         features = {
             "topic_logit": float(logits[:-1].max()),
             "topic_p": float(np.exp(of_topics[self._topics.index(candidates[0].topic)]) / np.exp(of_topics).sum()),
             "outside": float(request[REQUESTS.index("outside")] - request[REQUESTS.index("question")]),
             "known": self._known(prepared),
         }
-        return self._calibrated(prepared, entities, tuple(candidates), features)
+        return self._calibrated(prepared, entities, tuple(candidates), features, space.calibration)
 
     def _candidate(
         self, i: int, total: np.ndarray, cosine: np.ndarray, bm25: np.ndarray, fused: np.ndarray, signals: np.ndarray, foreign: np.ndarray
@@ -233,7 +277,9 @@ class Search:
         longer = [w for w in words(unaccented(prepared)) if len(w) >= 4]
         return sum(w in self._base_words for w in longer) / len(longer) if longer else 1.0
 
-    def _calibrated(self, query: str, entities: Entities, candidates: tuple[Candidate, ...], of_message: dict[str, float]) -> Found:
+    def _calibrated(
+        self, query: str, entities: Entities, candidates: tuple[Candidate, ...], of_message: dict[str, float], calibration: Mapping[str, Any]
+    ) -> Found:
         first = candidates[0]
         features = {
             "cosine": first.cosine,
@@ -241,8 +287,8 @@ class Search:
             "bm25": first.bm25,
             **of_message,
         }
-        weights = self.calibration["weights"]
-        z = self.calibration["bias"] + sum(weights.get(name, 0.0) * value for name, value in features.items())
+        weights = calibration["weights"]
+        z = calibration["bias"] + sum(weights.get(name, 0.0) * value for name, value in features.items())
         # what is nearly to the letter a curated phrasing needs no estimate
         confidence = 1.0 if first.cosine >= VERBATIM else float(1 / (1 + np.exp(-z)))
         return Found(

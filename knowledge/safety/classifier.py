@@ -24,20 +24,22 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from knowledge import multilingual
+from knowledge.multilingual import MultilingualEncoder
 from knowledge.parallel import side_by_side
-from knowledge.safety import multilingual
 from knowledge.safety.errors import SafetyContentError
-from knowledge.safety.multilingual import MultilingualEncoder
 from knowledge.safety.normalise import words_of
 from knowledge.safety.rules import CATEGORIES, LANGUAGES, read_yaml, validated
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+    from knowledge.encoder import Vectors
 
 __all__ = ["Classifier", "Example", "Examples", "Figures", "WordGroups", "build", "read_examples", "train"]
 
@@ -83,13 +85,6 @@ _ENGLISH = frozenset((
     "very", "this", "that", "what", "when", "where", "who", "how", "can", "could", "would", "should", "do", "does",
     "did", "after", "before", "from", "at", "on", "or", "if", "so",
 ))  # fmt: skip
-
-
-class Encoder(Protocol):
-    """What this module needs of an encoder."""
-
-    def encode(self, texts: list[str]) -> np.ndarray:
-        """Return unit vectors, float32, shape (len(texts), dimensions)."""
 
 
 # -- pieces -------------------------------------------------------------------------------------------------------
@@ -242,7 +237,7 @@ class Classifier:
         thresholds: np.ndarray,
         part_thresholds: np.ndarray,
         groups: WordGroups,
-        second: Encoder,
+        second: Vectors,
         figures: Mapping[str, Any] | None = None,
     ) -> None:
         # Rounded here as in the file, so that a classifier just trained and one loaded say the same.
@@ -256,7 +251,7 @@ class Classifier:
         self._read = functools.lru_cache(maxsize=_REMEMBERED)(self._read_once)
 
     @classmethod
-    def load(cls, path: Path, second: Encoder | None = None) -> Classifier:
+    def load(cls, path: Path, second: Vectors | None = None) -> Classifier:
         """Read weights that `build` wrote.
 
         Args:
@@ -503,7 +498,7 @@ class Figures:
     counts: Mapping[str, int]
 
 
-def build(safety_folder: Path, out: Path, encoder: Encoder, ordinary: Sequence[str] = (), second: Encoder | None = None) -> None:
+def build(safety_folder: Path, out: Path, encoder: Vectors, ordinary: Sequence[str] = (), second: Vectors | None = None) -> None:
     """Train on the curators' examples and write the weights.
 
     Args:
@@ -526,7 +521,7 @@ def build(safety_folder: Path, out: Path, encoder: Encoder, ordinary: Sequence[s
     classifier.save(out)
 
 
-def train(examples: Examples, vectors: np.ndarray, second: Encoder, ordinary: Sequence[str] = ()) -> tuple[Classifier, Figures]:
+def train(examples: Examples, vectors: np.ndarray, second: Vectors, ordinary: Sequence[str] = ()) -> tuple[Classifier, Figures]:
     """Train, choose thresholds on held-out examples, and measure.
 
     Every example is scored once by models that saw neither it nor a near copy of it; the thresholds come from those scores.

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from knowledge.safety.core_words import CoreWords
 from knowledge.safety.language import Guess, LanguageGuesser
@@ -25,9 +25,10 @@ from knowledge.safety.rules import CATEGORIES, Hit, RuleSet, load_protect, load_
 if TYPE_CHECKING:
     import numpy as np
 
+    from knowledge.encoder import Vectors
     from knowledge.safety.classifier import Classifier
 
-__all__ = ["Encoder", "Finding", "Screen", "CONTENT"]
+__all__ = ["Finding", "Screen", "CONTENT"]
 
 CONTENT = Path(__file__).parents[1] / "content"
 _log = logging.getLogger(__name__)
@@ -51,13 +52,6 @@ _NEWEST = 0.2  # share of the threshold that the newest message must reach alone
 _PRIORITY = (
     "crisis_suicide", "child_exposure", "abuse_danger", "overdose", "medical_emergency", "postinfusion_emergency",
 )  # fmt: skip
-
-
-class Encoder(Protocol):
-    """What the screen needs of an encoder."""
-
-    def encode(self, texts: list[str]) -> np.ndarray:
-        """Return unit vectors, float32, shape (len(texts), 384)."""
 
 
 @dataclass(frozen=True)
@@ -136,14 +130,14 @@ class Screen:
         languages: LanguageGuesser,
         core_words: CoreWords,
         classifier: Classifier | None = None,
-        encoder: Encoder | None = None,
+        encoder: Vectors | None = None,
     ) -> None:
         self.rules, self.gentle, self.facts = rules, gentle, facts
         self.normaliser, self.languages, self.core_words = normaliser, languages, core_words
         self.classifier, self.encoder = classifier, encoder
 
     @classmethod
-    def load(cls, content: Path = CONTENT, encoder: Encoder | None = None, weights: Path | None = None) -> Screen:
+    def load(cls, content: Path = CONTENT, encoder: Vectors | None = None, weights: Path | None = None) -> Screen:
         """Read the rules, and the classifier's weights if given.
 
         Args:

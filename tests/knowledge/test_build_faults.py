@@ -31,7 +31,7 @@ def replace(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "rows.json", "topics.npz", "requests.npz", "content.json", "safety.npz"])
+@pytest.mark.parametrize("name", ["index.faiss", "index_es.faiss", "rows.json", "topics.npz", "requests_es.npz", "content.json", "safety.npz"])
 @pytest.mark.parametrize("harm", ["a bit", "half", "nothing left", "gone"])
 def test_a_damaged_file_stops_the_action_server(folder: Path, name: str, harm: str) -> None:
     content = (folder / name).read_bytes()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from evals.questions import Question
+from knowledge.decide import Decider
 from knowledge.load import build_folder, load_decider
+from knowledge.safety.decline import DeclineRules
 from knowledge.search import Search
 
 
@@ -16,7 +18,28 @@ def search() -> Search:
 
 def test_every_feature_has_a_weight(search: Search) -> None:
     found = search.find(search.prepare("does ketamine help crps"))
-    assert set(found.features) == set(search.calibration["weights"])
+    assert set(found.features) == set(search.calibration["weights"]) == set(search.calibration["es"]["weights"])
+
+
+@pytest.mark.parametrize(("text", "topic"), [
+    ("¿uno se puede enganchar a la ketamina?", "risk.addiction"), ("le hace daño a la vejiga?", "risk.bladder"), ("q tanto cuesta una infusion", "practical.cost_insurance"),
+])  # fmt: skip
+def test_a_spanish_question_is_ranked_in_a_space_of_its_own(search: Search, text: str, topic: str) -> None:
+    prepared = search.prepare(text)
+    found = search.find(prepared, language="es")
+    assert found.candidates[0].topic == topic and found.confidence >= search.calibration["answer_at"]
+    assert search.encode([prepared], "es").shape == (1, 512) and search.encode([prepared]).shape == (1, 384)
+
+
+def test_every_other_language_is_compared_as_english_is(search: Search) -> None:
+    assert search.space("de") is search.space("en") is not search.space("es")
+
+
+def test_an_english_vector_is_of_no_use_to_a_spanish_message(search: Search) -> None:
+    decider = Decider(search, DeclineRules.load())
+    text = "¿cuánto dura el efecto de la ketamina en el dolor?"
+    without = decider.decide(text, language="es")
+    assert decider.decide(text, language="es", vector=search.encode([text])[0]).statements == without.statements != ()
 
 
 @pytest.mark.parametrize("text", ["would a drip do anything for somebody with crps", "how much is one infusion", "can you get hooked on this stuff"])

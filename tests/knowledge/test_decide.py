@@ -39,19 +39,19 @@ class Finds:
     def prepare(self, text: str) -> str:
         return self.preparer.prepare(text)
 
-    def request(self, text: str, vector: Any = None) -> dict[str, float]:
+    def request(self, text: str, vector: Any = None, language: str = "en") -> dict[str, float]:
         return {"question": 1 - self.advice, "outside": 0.0, "advice": self.advice}
 
     def questions(self, text: str) -> list[str]:
         return parts(text)
 
-    def encode(self, texts: list[str]) -> np.ndarray:
+    def encode(self, texts: list[str], language: str = "en") -> np.ndarray:
         return np.zeros((len(texts), 384), dtype=np.float32)
 
     def shows(self, what: str) -> bool:
         return True
 
-    def find(self, query: str, vector: Any = None, region: str | None = None) -> Found:
+    def find(self, query: str, vector: Any = None, region: str | None = None, language: str = "en") -> Found:
         self.asked.append(query)
         topic, confidence = next((v for word, v in self.known.items() if word in query.lower()), ("efficacy.general", 0.05))
         candidates = tuple(Candidate(i, topic, 1.0 - n / 100, 0.8, 0.5, 0.0, "", False) for n, i in enumerate(of(topic)[:3]))

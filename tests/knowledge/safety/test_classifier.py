@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
+from knowledge import multilingual
 from knowledge.safety import classifier as module
-from knowledge.safety import multilingual
 from knowledge.safety.classifier import CATEGORIES, LABELS, Classifier, Examples, WordGroups, build, read_examples, train
 from knowledge.safety.errors import SafetyContentError
 from knowledge.safety.normalise import words_of

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from knowledge.safety import multilingual
+from knowledge import multilingual
+from knowledge.multilingual import MultilingualEncoder
 from knowledge.safety.classifier import Classifier
-from knowledge.safety.multilingual import MultilingualEncoder
 from knowledge.safety.screen import Screen
 
 

@@ -1,7 +1,7 @@
-"""A second sentence vector for the classifier, from a model that was made for sixteen languages, Spanish among them.
+"""A second sentence vector, from a model that was made for sixteen languages, Spanish among them.
 
-The retrieval encoder knows English only, so what the classifier learned from an English example helped little in Spanish. This model
-puts a sentence and its translation close together.
+The retrieval encoder knows English only: what the safety classifier learned from an English example helped little in Spanish, and a Spanish question
+found only phrasings that share its words. This model puts a sentence and its translation close together.
 
 Source: Y. Yang et al., Multilingual universal sentence encoder for semantic retrieval (2020). The weights come from a package and are held to
 their sha256, as the encoder's are; they are read with numpy, without pickle, and nothing is fetched.
