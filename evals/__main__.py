@@ -22,6 +22,7 @@ def _run(args: argparse.Namespace) -> int:
     results = measure.Results(args.split)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "var", KETAMINE_GUIDE_DEBUG_REPLIES="1") as server:
         measure.understanding(server, args.split, results)
+        measure.spanish(server, args.split, results)
         measure.with_typos(server, args.split, results)
         measure.themes(server, results)
         measure.safety(server, args.split, results, settings().builds)

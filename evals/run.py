@@ -134,6 +134,27 @@ def understanding(server: Server, split: Split, results: Results) -> None:
     dialogues(server, split, results)
 
 
+def spanish(server: Server, split: Split, results: Results) -> None:
+    """The same in Spanish, by itself: fewer phrasings, and another encoder."""
+    inside = load("in_scope_es", split=split)
+    replies = each("in scope, Spanish", inside, lambda q: server.ask(q.text))
+    got = [[s["topic"] for s in r["statements"]] for r in replies]
+    answered = [r["kind"] == "answer" for r in replies]
+    shown = [bool(set(topics) & set(q.topics)) for topics, q in zip(got, inside, strict=True)]
+    results.share("Spanish: first statement on the right topic (of all)", [bool(t) and t[0] in q.topics for t, q in zip(got, inside, strict=True)])
+    results.share("Spanish: right topic among those shown (of answered)", [s for s, a in zip(shown, answered, strict=True) if a])
+    results.share("Spanish: coverage of in scope", answered)
+    results.share("Spanish: ordinary questions declined", [r["kind"] == "decline" for r in replies])
+    outside = load("out_of_scope_es", split=split)
+    replies = each("out of scope, Spanish", outside, lambda q: server.ask(q.text))
+    for near, name in ((False, "far"), (True, "near")):
+        of = [r["kind"] == "answer" for q, r in zip(outside, replies, strict=True) if bool(q.label.get("near")) == near]
+        results.share(f"Spanish: answered although out of scope, {name}", of)
+    replies = each("individual advice, Spanish", load("advice_es", split=split), lambda q: server.ask(q.text))
+    results.share("Spanish: individual advice declined", [r["kind"] == "decline" for r in replies])
+    results.share("Spanish: verdict or amount in a reply to it", [bool(VERDICT.search(_words(r))) for r in replies])
+
+
 def strictly_far(questions: list[Question]) -> set[str]:
     """Ids of questions below 85 by the token-set ratio against every phrasing."""
     from rapidfuzz import fuzz, process
