@@ -16,7 +16,7 @@ from knowledge.search import Search
 TARGET = Path(__file__).resolve().parent.parent / "knowledge" / "calibration.yml"
 HEAD = "# Written by `python -m evals tune` from the development questions; never edit by hand.\n"
 COVERAGE = 0.985  # share of in-scope development questions that are to be answered
-SPANISH_COVERAGE = 0.9  # the same in Spanish, where more of the answers miss
+SPANISH_COVERAGE = 0.87  # the same in Spanish, where more of the answers miss
 CLARIFIED = 0.993  # … and that are at least asked back about
 
 

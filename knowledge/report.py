@@ -26,7 +26,7 @@ _MISSING = """## What is still missing
 - No independent survey of prices was found, and no official position of Medicare, Medicaid or the VA on drips for pain.
 - Nothing specific was read on trigeminal neuralgia, arthritis, irritable bowel, small-fibre neuropathy, fertility, methadone or lung disease.
 - No usable source was found on tolerance to pain relief, the best time of a booster, or pain getting worse after ketamine.
-- Statements exist in English only; about half are found by Spanish phrasings too, with an English answer. A native speaker has not yet checked
+- Statements exist in English only; Spanish phrasings find them, with an English answer. A native speaker has not yet checked
   these phrasings or the Spanish interface lines.
 - Everything marked `secondary` below should be held against the original before a clinician signs it.
 """
