@@ -123,7 +123,7 @@ class Decider:
         """Answer the first reading that finds an answer; else ask back or abstain by the best one's score."""
         at = self.search.calibration
         follows = turn.intents.get("followup", 0.0)
-        readings = self.reader.readings(turn.repaired, turn.named, turn.context, follows, turn.language)
+        readings = self.reader.readings(turn.repaired, turn.named, turn.context, follows)
         if turn.sum(("out_of_scope",)) >= OUTSIDE and turn.language == "en":
             readings = [r for r in readings if r.how == "own"]
         if turn.leans_on_nothing(self.reader, at["followup_at"]):

@@ -28,7 +28,7 @@ _OPENS = re.compile(
 )
 _GOES_ON = re.compile(r"^\W*(and|or|y)\b", re.IGNORECASE)  # nobody begins with these
 _AGAINST = re.compile(r"^\W*(no|not|same|compared|sorry|i meant?)\b", re.IGNORECASE)  # says more of the last subject
-_ASKS = re.compile(r"^\W*(what|who|how|when|where|which|is|are|does|do|can|qué|quién|cómo|cuándo|dónde|es)\b", re.IGNORECASE)
+_ASKS = re.compile(r"^\W*(what|who|how|when|where|which|is|are|does|do|can|qu[eé]|qui[eé]n|c[oó]mo|cu[aá]ndo|cu[aá]nt[oa]s?|d[oó]nde|es|hay|se puede|sirve)\b", re.IGNORECASE)
 # the aspect a topic is about: what "and fibro?" asks after an answer on that topic; the longest prefix counts
 _ASPECT_OF = {
     "efficacy": "benefit", "evidence": "evidence", "mechanism": "mechanism", "regulatory": "approval", "regulatory.compounded_home": "home",
@@ -113,7 +113,7 @@ class Reader:
         reading = self._composed({"conditions": conditions, "medicines": [], "routes": [], "aspects": ["benefit"]}, Context(), False)
         return reading.query if reading else None
 
-    def readings(self, text: str, named: str, context: Context, follows: float, language: str) -> list[Reading]:
+    def readings(self, text: str, named: str, context: Context, follows: float) -> list[Reading]:
         """The questions a message could stand for, the likeliest first; the first one that finds an answer is meant.
 
         Args:
@@ -121,16 +121,12 @@ class Reader:
             named: The same with "it" named.
             context: The conversation's memory.
             follows: The classifier's probability that it leans on the last turn.
-            language: "en" or "es".
         """
         own = Reading(named, "own")
         mentions = self._namer.mentions(text)
         names = {kind: [i for k, i in mentions if k == kind and i != "ketamine"] for kind in ("conditions", "medicines", "routes", "aspects")}
         names_ketamine = ("medicines", "ketamine") in mentions
         things = bool(names["conditions"] or names["medicines"] or names["routes"])
-        if language == "es":
-            composed = self._composed(names, context if self.leans(text, follows) else Context(), names_ketamine)
-            return [composed, own] if composed else [own]
         points = bool(_POINTS.search(text)) or (bool(_THEY.search(text)) and len(text.split()) <= THEY_WORDS)
         # what names its own thing and its own aspect, or says ketamine and points at nothing, stands for itself
         whole = bool(names["aspects"] and (names["conditions"] or names["medicines"])) or (names_ketamine and not _THAT.search(text))
