@@ -13,7 +13,7 @@ from knowledge.decision import Context, Decision
 from knowledge.followup import Reader, Reading
 from knowledge.safety.decline import DeclineRules
 from knowledge.search import Candidate, Found, Search
-from knowledge.text import Entities
+from knowledge.text import Entities, words
 
 ADVICE = {
     "advice_dose": "dose", "advice_supply": "supply", "advice_misuse": "misuse", "advice_eligibility": "eligibility",
@@ -84,7 +84,7 @@ class Decider:
             return self._decline(turn, refused.reason, f"decline rule {refused.rule}")
         advice = self._advice(turn)
         turn.debug["advice"] = round(advice, 3)
-        if advice >= at["advice_at"]:
+        if advice >= at["advice_at"] and not self._curated(turn):
             intent = max(ADVICE, key=lambda name: turn.intents.get(name, 0.0)) if turn.intents else "advice_other"
             return self._decline(turn, ADVICE[intent], f"requests for advice {advice:.2f} at least {at['advice_at']}")
         if turn.language not in ("en", "es"):
@@ -108,6 +108,11 @@ class Decider:
         """Whether the message is surely a question that statements answer ("who gets offered this")."""
         vector = turn.vector if turn.named == turn.repaired else None
         return len(turn.repaired.split()) > BARE and self.search.find(turn.named, vector, turn.region, turn.language).confidence >= TURNS
+
+    def _curated(self, turn: _Turn) -> bool:
+        """Whether a curator wrote this very question, so that no classifier need guess what it asks for."""
+        found = self.search.find(turn.named, turn.vector if turn.named == turn.repaired else None, turn.region, turn.language)
+        return bool(found.candidates) and words(found.candidates[0].matched) == words(turn.named)
 
     def _advice(self, turn: _Turn) -> float:
         """Probability that the message asks for a verdict on one person: two classifiers' log-odds, averaged.

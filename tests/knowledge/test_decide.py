@@ -32,6 +32,7 @@ class Finds:
         self.preparer = Preparer(Speller({}), self.namer)
         self.asked: list[str] = []
         self.advice = 0.5
+        self.matched = ""
 
     def repair(self, text: str) -> str:
         return self.preparer.repair(text)
@@ -54,7 +55,7 @@ class Finds:
     def find(self, query: str, vector: Any = None, region: str | None = None, language: str = "en") -> Found:
         self.asked.append(query)
         topic, confidence = next((v for word, v in self.known.items() if word in query.lower()), ("efficacy.general", 0.05))
-        candidates = tuple(Candidate(i, topic, 1.0 - n / 100, 0.8, 0.5, 0.0, "", False) for n, i in enumerate(of(topic)[:3]))
+        candidates = tuple(Candidate(i, topic, 1.0 - n / 100, 0.8, 0.5, 0.0, self.matched, False) for n, i in enumerate(of(topic)[:3]))
         return Found(query, self.namer.find(query), candidates, confidence)
 
     def choose(self, found: Found, limit: int = 4) -> list[Candidate]:
@@ -72,6 +73,13 @@ def test_a_request_for_advice_spread_over_its_kinds_is_declined() -> None:
     assert (decision.kind, decision.reason) == ("decline", "eligibility")
     assert decision.debug["advice"] == 0.604 and decision.debug["intents"]["ask"] == 0.3
     assert {CONTENT.statements[i].topic for i, _ in decision.statements} == {"efficacy.crps"}
+
+
+def test_a_question_that_a_curator_wrote_is_none() -> None:
+    d = decider(crps=("efficacy.crps", 0.9))
+    d.search.matched = "Does ketamine help crps?"  # type: ignore[attr-defined]
+    assert d.decide("does ketamine help CRPS", intents={"advice_other": 0.9}).kind == "answer"
+    assert d.decide("does ketamine help my crps", intents={"advice_other": 0.9}).kind == "decline"
 
 
 @pytest.mark.parametrize(("dialogue", "search", "kind"), [(0.9, 0.02, "answer"), (0.9, 0.5, "decline"), (0.4, 0.9, "decline"), (0.1, 0.6, "answer")])
