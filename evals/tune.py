@@ -30,7 +30,7 @@ def tune(search: Search) -> dict[str, Any]:
     # moved, so that the same threshold answers the share wanted in Spanish
     there = float(np.quantile(scores, 1 - SPANISH_COVERAGE))
     spanish["bias"] = round(spanish["bias"] + _logit(answer_at) - _logit(there), 4)
-    return kept | english | {"es": spanish, "answer_at": round(answer_at, 3), "clarify_at": round(clarify_at, 3)}
+    return kept | english | {"es": kept["es"] | spanish, "answer_at": round(answer_at, 3), "clarify_at": round(clarify_at, 3)}
 
 
 def _logit(p: float) -> float:

@@ -84,9 +84,10 @@ class Decider:
             return self._decline(turn, refused.reason, f"decline rule {refused.rule}")
         advice = self._advice(turn)
         turn.debug["advice"] = round(advice, 3)
-        if advice >= at["advice_at"] and not self._curated(turn):
+        limit = at.get(turn.language, at)["advice_at"]  # Spanish has its own
+        if advice >= limit and not self._curated(turn):
             intent = max(ADVICE, key=lambda name: turn.intents.get(name, 0.0)) if turn.intents else "advice_other"
-            return self._decline(turn, ADVICE[intent], f"requests for advice {advice:.2f} at least {at['advice_at']}")
+            return self._decline(turn, ADVICE[intent], f"requests for advice {advice:.2f} at least {limit}")
         if turn.language not in ("en", "es"):
             turn.debug["because"] = f"language {turn.language}"
             return Decision("abstain", reason="language", lead="abstain_language", context=turn.context)
