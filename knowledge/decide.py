@@ -84,7 +84,7 @@ class Decider:
             return self._decline(turn, refused.reason, f"decline rule {refused.rule}")
         advice = self._advice(turn)
         turn.debug["advice"] = round(advice, 3)
-        limit = at.get(turn.language, at)["advice_at"]  # Spanish has its own
+        limit = self.search.space(turn.language).calibration["advice_at"]
         if advice >= limit and not self._curated(turn):
             intent = max(ADVICE, key=lambda name: turn.intents.get(name, 0.0)) if turn.intents else "advice_other"
             return self._decline(turn, ADVICE[intent], f"requests for advice {advice:.2f} at least {limit}")
@@ -107,13 +107,19 @@ class Decider:
 
     def _known(self, turn: _Turn) -> bool:
         """Whether the message is surely a question that statements answer ("who gets offered this")."""
-        vector = turn.vector if turn.named == turn.repaired else None
-        return len(turn.repaired.split()) > BARE and self.search.find(turn.named, vector, turn.region, turn.language).confidence >= TURNS
+        return len(turn.repaired.split()) > BARE and self._own(turn).confidence >= TURNS
 
     def _curated(self, turn: _Turn) -> bool:
         """Whether a curator wrote this very question, so that no classifier need guess what it asks for."""
-        found = self.search.find(turn.named, turn.vector if turn.named == turn.repaired else None, turn.region, turn.language)
-        return bool(found.candidates) and words(found.candidates[0].matched) == words(turn.named)
+        candidates = self._own(turn).candidates
+        return bool(candidates) and words(candidates[0].matched) == words(turn.named)
+
+    def _own(self, turn: _Turn) -> Found:
+        """What the message as it stands finds; searched once, whoever asks first."""
+        if turn.own is None:
+            vector = turn.vector if turn.named == turn.repaired else None
+            turn.own = self.search.find(turn.named, vector, turn.region, turn.language)
+        return turn.own
 
     def _advice(self, turn: _Turn) -> float:
         """Probability that the message asks for a verdict on one person: two classifiers' log-odds, averaged.
@@ -194,7 +200,7 @@ class Decider:
 
     def _decline(self, turn: _Turn, reason: str, because: str) -> Decision:
         turn.debug["because"] = because
-        found = self.search.find(turn.named, turn.vector if turn.named == turn.repaired else None, turn.region, turn.language)
+        found = self._own(turn)
         near = found.confidence >= self.search.calibration["decline_shows_at"]
         turn.debug.update(_explain(found))
         if reason in NO_STATEMENTS or not near:
@@ -301,6 +307,7 @@ class _Turn:
     context: Context
     region: str | None
     language: str
+    own: Found | None = None
     debug: dict[str, Any] = field(default_factory=dict)
 
     def sum(self, names: Iterable[str]) -> float:

@@ -69,7 +69,7 @@ class Space:
         topics: Classifier of topics over such vectors.
         requests: Classifier of REQUESTS over such vectors.
         topic: Times `Weights.topic`.
-        calibration: Bias and weights of the confidence.
+        calibration: Bias and weights of the confidence, and from where on a message is a request for advice.
     """
 
     encoder: Vectors | None

@@ -29,7 +29,7 @@ RATE, HEAD_RATE = 1e-4, 3e-3
 SLOWER = 0.7  # times the rate of the layer above
 MAX_TOKENS = 40
 BESIDE = (8, 8, 24)  # examples a batch out of scope, of intents, of danger
-STEPS = 63  # each way; finer ones change no vector by more than a millionth, and weigh more
+STEPS = 63  # each way; with these no vector moved further than to a cosine of 0.999998; finer ones weigh more
 
 
 def apply(model: Any) -> None:
@@ -43,7 +43,7 @@ def apply(model: Any) -> None:
     own = model[0].auto_model.encoder.state_dict()
     with np.load(TUNED, allow_pickle=False) as tuned:
         for name, weights in own.items():
-            weights += torch.from_numpy(tuned[f"{name}:step"].astype(np.float32) * tuned[name])
+            weights += torch.from_numpy(tuned[f"{name}:step"] * tuned[name])
 
 
 def save(official: dict[str, np.ndarray], trained: dict[str, np.ndarray], out: Path) -> None:

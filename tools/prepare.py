@@ -16,7 +16,7 @@ from knowledge.errors import KnowledgeError
 from web.settings import SettingsError, settings
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD_CODE = ("knowledge/build.py", "knowledge/encoder.py", "knowledge/content.py", "knowledge/schema.py", "knowledge/check.py", "knowledge/safety", "knowledge/parallel.py", "knowledge/text.py", "knowledge/topics.py", "knowledge/tuning.py", "knowledge/encoder_tuned.npz")
+BUILD_CODE = ("knowledge/build.py", "knowledge/encoder.py", "knowledge/multilingual.py", "knowledge/content.py", "knowledge/schema.py", "knowledge/check.py", "knowledge/safety", "knowledge/parallel.py", "knowledge/text.py", "knowledge/topics.py", "knowledge/tuning.py", "knowledge/encoder_tuned.npz")
 TRAIN_INPUTS = ("config.yml", "bot")
 
 
